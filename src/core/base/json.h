@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON. Reading: a strict wrapper of jsmn: one value, depth at most 8, no duplicate keys, exact literals, numbers
+ * finite and read without the locale, strings valid UTF-8 with escapes decoded, whole numbers below 2^53, at most
+ * max_tokens tokens. Writing: an append buffer with a sticky status. */
+#ifndef MARL__CORE_BASE_JSON_H
+#define MARL__CORE_BASE_JSON_H
+
+#include "core/base/alloc.h"
+
+enum marl__json_type { MARL__JSON_NULL, MARL__JSON_BOOL, MARL__JSON_NUMBER, MARL__JSON_TEXT, MARL__JSON_ARRAY,
+                       MARL__JSON_OBJECT };
+
+typedef struct marl__json marl__json; /* a parsed document; values are token indices, the root is 0, none is -1 */
+
+/* text need not be NUL-terminated and is not kept. what: named in messages ("header of checkpoint.safetensors"). */
+marl_status marl__json_parse(marl__heap *heap, const char *text, size_t bytes, const char *what, marl__json **out);
+void marl__json_destroy(marl__json *json);
+
+int32_t marl__json_type(const marl__json *json, int32_t value);
+uint32_t marl__json_count(const marl__json *json, int32_t value);   /* of an array or object; else 0 */
+int32_t marl__json_first(const marl__json *json, int32_t value);    /* first element (array) or first key (object) */
+int32_t marl__json_next(const marl__json *json, int32_t value);     /* the sibling after an element, or key after a key */
+int32_t marl__json_of(const marl__json *json, int32_t key);         /* the value of a key */
+int32_t marl__json_find(const marl__json *json, int32_t object, const char *key); /* -1 if missing */
+/* Borrowed, NUL-terminated, decoded: of a text or key; "" otherwise. Texts with an embedded NUL are refused at parse. */
+const char *marl__json_text(const marl__json *json, int32_t value);
+/* MARL_E_FORMAT naming `what` and the key when the value is missing or of another type. */
+marl_status marl__json_get_text(const marl__json *json, int32_t object, const char *key, const char **out);
+marl_status marl__json_get_int(const marl__json *json, int32_t object, const char *key, int64_t *out);
+marl_status marl__json_get_real(const marl__json *json, int32_t object, const char *key, double *out);
+marl_status marl__json_int(const marl__json *json, int32_t value, int64_t *out);
+marl_status marl__json_real(const marl__json *json, int32_t value, double *out);
+marl_status marl__json_bool(const marl__json *json, int32_t value, int32_t *out);
+
+/* Locale-free number <-> text. Reading takes the whole text or fails (returns 0). Writing gives the shortest decimal
+ * that reads back equal; NaN and infinities are written as null by the writer below. buffer: at least 32 bytes. */
+int marl__read_real(const char *text, double *out);
+int marl__read_int(const char *text, int64_t *out);
+void marl__write_real(double value, char buffer[32]);
+
+typedef struct marl__json_writer {
+    marl__heap *heap;
+    char *text;           /* NUL-terminated */
+    size_t bytes, capacity;
+    marl_status status;   /* sticky */
+    uint32_t depth;
+    uint8_t has_item[16];
+} marl__json_writer;
+
+/* reserve: capacity allocated at once, so that a writer reused with _reset does not allocate until it is exceeded. */
+marl_status marl__json_writer_init(marl__json_writer *writer, marl__heap *heap, size_t reserve);
+void marl__json_writer_reset(marl__json_writer *writer);
+void marl__json_writer_free(marl__json_writer *writer);
+/* key NULL inside arrays and at the root. */
+void marl__json_open_object(marl__json_writer *writer, const char *key);
+void marl__json_close_object(marl__json_writer *writer);
+void marl__json_open_array(marl__json_writer *writer, const char *key);
+void marl__json_close_array(marl__json_writer *writer);
+void marl__json_write_text(marl__json_writer *writer, const char *key, const char *value);
+void marl__json_write_int(marl__json_writer *writer, const char *key, int64_t value);
+void marl__json_write_real(marl__json_writer *writer, const char *key, double value);
+void marl__json_write_bool(marl__json_writer *writer, const char *key, int32_t value);
+void marl__json_write_raw(marl__json_writer *writer, const char *key, const char *json); /* already JSON */
+
+#endif
