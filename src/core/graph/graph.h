@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A graph: nodes in the order they run, values with a row space and columns. Building has a sticky error: after the
+ * first fault every call returns -1 and marl__graph_status reports it, so network code stays a list of layers. */
+#ifndef MARL__CORE_GRAPH_GRAPH_H
+#define MARL__CORE_GRAPH_GRAPH_H
+
+#include "core/graph/kernel.h"
+#include "core/params/params.h"
+
+typedef int32_t marl__val; /* index of a value; -1: none, or a failed graph */
+
+enum marl__leaf { MARL__NODE_OUTPUT, MARL__INPUT, MARL__STATE, MARL__PARAM };
+
+typedef struct marl__value {
+    char name[40];        /* of leaves and kept values; "" otherwise */
+    int32_t leaf;         /* marl__leaf */
+    int32_t space, cols, type;
+    int32_t node, output; /* producer of a NODE_OUTPUT */
+    marl__val alias;      /* same memory as that value (view, stop_gradient); -1: own memory */
+    int32_t slot, param;  /* of a PARAM: index into graph->slots, entry of the table */
+    int8_t wants_grad;    /* a gradient flows to it */
+    int8_t is_kept;       /* stays alive to the end of the plan's last stage */
+} marl__value;
+
+typedef struct marl__node {
+    int32_t op, stage;
+    int32_t in_count, out_count;
+    marl__val in[MARL__MAX_IN];  /* -1: optional input absent */
+    marl__val out[MARL__MAX_OUT];
+    int32_t ints[MARL__ATTR_INTS];
+    float reals[MARL__ATTR_REALS];
+    int32_t groups;              /* K of its parameters; 1: shared */
+    const int32_t *group_map;    /* agent -> group, when groups > 1 */
+} marl__node;
+
+/* Where parameters come from at run time: bound to a version at the offset of a range. */
+typedef struct marl__slot {
+    char name[32];
+    const marl__params *params;
+    int32_t range;               /* the range its leaves are addressed in; any range of equal layout may be bound; -1:
+                                    the whole table */
+    int32_t is_trained;          /* gradients flow to its leaves */
+} marl__slot;
+
+typedef struct marl__graph {
+    marl__heap *heap;
+    int32_t agents, entities;    /* per team; per agent */
+    marl__node *nodes;
+    marl__value *values;
+    marl__slot *slots;
+    char (*stages)[32];
+    int32_t node_count, node_capacity, value_count, value_capacity, slot_count, slot_capacity, stage_count,
+        stage_capacity;
+    int32_t *group_map;          /* agent -> group of the params in use; NULL: identity */
+    marl__val *gradients;        /* during and after marl__graph_vjp: gradient of each value, -1: none */
+    marl_status status;
+} marl__graph;
+
+marl_status marl__graph_create(marl__heap *heap, int32_t agents, int32_t entities, marl__graph **out);
+void marl__graph_destroy(marl__graph *graph);
+marl_status marl__graph_status(const marl__graph *graph);
+/* Agent -> group of grouped parameters; copied. Default: agent i uses group i. */
+void marl__graph_set_groups(marl__graph *graph, const int32_t *map);
+/* Nodes added from now on belong to a new stage. The first stage, "main", exists from the start. */
+int32_t marl__graph_stage(marl__graph *graph, const char *name);
+int32_t marl__graph_find_stage(const marl__graph *graph, const char *name);
+int32_t marl__graph_slot(marl__graph *graph, const char *name, const marl__params *params, int32_t range,
+                         int32_t is_trained);
+
+/* Leaves. An input or state has memory in the plan unless bound to the caller's. */
+marl__val marl__input(marl__graph *graph, const char *name, int32_t space, int32_t cols, int32_t type);
+marl__val marl__state(marl__graph *graph, const char *name, int32_t space, int32_t cols);
+marl__val marl__param_leaf(marl__graph *graph, int32_t slot, int32_t param);
+void marl__want_grad(marl__graph *graph, marl__val input); /* an input whose gradient is asked for */
+/* Names a value and keeps it to the end, so that it can be read after a run. */
+void marl__keep(marl__graph *graph, marl__val value, const char *name);
+marl__val marl__find_value(const marl__graph *graph, const char *name); /* leaf or kept; -1 */
+
+/* Ops. -1 stands for an absent optional input. */
+marl__val marl__linear(marl__graph *g, marl__val x, marl__val weight, marl__val bias, int32_t activation);
+marl__val marl__gru(marl__graph *g, marl__val gates, marl__val weight, marl__val bias, marl__val h0, marl__val reset);
+marl__val marl__shift_time(marl__graph *g, marl__val x, marl__val x0, marl__val reset);
+marl__val marl__layer_norm(marl__graph *g, marl__val x, marl__val scale, marl__val shift, float eps);
+marl__val marl__unary(marl__graph *g, int32_t kind, marl__val x);
+marl__val marl__affine(marl__graph *g, marl__val x, float factor, float shift);
+marl__val marl__binary(marl__graph *g, int32_t kind, marl__val a, marl__val b);
+marl__val marl__spread(marl__graph *g, marl__val x);
+marl__val marl__sum_agents(marl__graph *g, marl__val x);
+marl__val marl__concat(marl__graph *g, const marl__val *values, int32_t count);
+marl__val marl__slice(marl__graph *g, marl__val x, int32_t first, int32_t cols);
+marl__val marl__pad(marl__graph *g, marl__val x, int32_t first, int32_t cols);
+marl__val marl__one_hot(marl__graph *g, marl__val index, int32_t cols);
+marl__val marl__agent_id(marl__graph *g);
+marl__val marl__select(marl__graph *g, marl__val x, marl__val index);
+marl__val marl__argmax(marl__graph *g, marl__val x, marl__val mask);
+marl__val marl__sum_rows(marl__graph *g, marl__val x);
+marl__val marl__spread_rows(marl__graph *g, marl__val x, int32_t space);
+marl__val marl__qmix_mix(marl__graph *g, marl__val q, marl__val w1, marl__val b1, marl__val w2, marl__val b2);
+enum marl__td_kind { MARL__TD_LAMBDA, MARL__TD_N_STEP };
+marl__val marl__td_target(marl__graph *g, marl__val q, marl__val reward, marl__val terminated, marl__val mask,
+                          int32_t kind, int32_t n, float gamma, float lambda);
+marl__val marl__td_loss(marl__graph *g, marl__val q, marl__val target, marl__val mask, marl__val scale);
+/* No copies: the same memory seen as another shape (TEAM agents*c <-> AGENT c), or without a gradient. */
+marl__val marl__view(marl__graph *g, marl__val x, int32_t space, int32_t cols);
+marl__val marl__stop_gradient(marl__graph *g, marl__val x);
+
+/* Reverse mode: appends nodes that compute the gradient of sum(value * seed) over the pairs, into parameters' gradient
+ * buffers (gradient ops) and, for inputs that want one, into graph->gradients[input]. */
+void marl__graph_vjp(marl__graph *g, const marl__val *values, const marl__val *seeds, int32_t count);
+marl__val marl__gradient(const marl__graph *g, marl__val value); /* after vjp; -1: none flows */
+
+/* For op declarations. */
+marl__node *marl__add_node(marl__graph *g, int32_t op, const marl__val *in, int32_t in_count);
+marl__val marl__add_output(marl__graph *g, marl__node *node, int32_t space, int32_t cols, int32_t type);
+marl__val marl__graph_error(marl__graph *g, marl_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+typedef struct marl__op {
+    const char *name;
+    int32_t cut;     /* marl__cut */
+    int32_t primary; /* the value whose rows are cut: out[primary], or in[-1 - primary] when negative */
+    /* Appends gradient nodes; din[i] is set to the gradient of in[i] (left -1: none). dout[k] -1: none flows. */
+    void (*vjp)(marl__graph *g, const marl__node *node, const marl__val *dout, marl__val *din);
+    double (*flops)(const marl__graph *g, const marl__node *node); /* per primary row; NULL: few */
+    uint32_t needed_outputs; /* bit k: out[k] has memory even when nobody reads it (working memory of the op) */
+} marl__op;
+
+const marl__op *marl__op_get(int32_t op);
+
+/* Rows of a space for given counts. */
+int32_t marl__space_rows(const marl__graph *g, int32_t space, const marl__seq *seq);
+
+#endif
