@@ -5,8 +5,8 @@
 # Sources are found by wildcard: a new file needs no line here. Each variant (release, asan, ubsan, tsan, clang) has its
 # own object tree under build/, so that they never mix; a change of compiler or flags rebuilds the tree it concerns.
 #
-# Variables: CC, CXX, CFLAGS, LDFLAGS; WERROR=1 warnings are errors; DEBUG=1 internal checks (-DMARL_DEBUG);
-# PREFIX, DESTDIR, LIBDIR for install; GOLDEN=DIR further fixtures and traces for check.
+# Variables: CC, CXX, CFLAGS, LDFLAGS; WERROR=1 warnings are errors; DEBUG=1 internal checks (-DMARL_DEBUG); V=1 shows
+# every command in full; PREFIX, DESTDIR, LIBDIR for install; GOLDEN=DIR further fixtures and traces for check.
 
 VARIANT ?= release
 PREFIX  ?= /usr/local
@@ -16,6 +16,13 @@ AR      ?= ar
 CFLAGS  ?= -O2 -g
 PKG_CONFIG ?= pkg-config
 CHECK_SECONDS ?= 900
+
+ifneq ($(V),1)
+Q := @
+say = printf '  %-4s %s\n' '$(1)' '$(2)'
+else
+say = :
+endif
 
 version_part = $(shell sed -n 's/^.define MARL_VERSION_$(1) \([0-9]*\).*/\1/p' include/marl/base.h)
 MAJOR   := $(call version_part,MAJOR)
@@ -32,8 +39,8 @@ BENCH := build/bench
 else
 LIB := $(O)/lib
 BIN := $(O)/bin
-TESTS := $(O)/tests
-BENCH := $(O)/bench
+TESTS := $(O)/programs
+BENCH := $(O)/programs
 endif
 
 # Flags ----------------------------------------------------------------------------------------------------------------
@@ -100,7 +107,8 @@ all: $(LIB)/libmarl.so $(LIB)/libmarl.a $(if $(cli_objects),$(BIN)/marl)
 
 $(LIB)/libmarl.so: $(lib_objects) marl.map
 	@mkdir -p $(@D)
-	$(CC) -shared $(CFLAGS) $(sanitize) -pthread -Wl,-soname,$(SONAME) -Wl,--version-script=marl.map \
+	@$(call say,LINK,$@)
+	$(Q)$(CC) -shared $(CFLAGS) $(sanitize) -pthread -Wl,-soname,$(SONAME) -Wl,--version-script=marl.map \
 	    $(if $(sanitize),,-Wl$(comma)-z$(comma)defs) -Wl,--as-needed $(LDFLAGS) -o $@ $(lib_objects) -lm
 	@ln -sf libmarl.so $(@D)/$(SONAME)
 comma := ,
@@ -108,12 +116,14 @@ comma := ,
 $(LIB)/libmarl.a: $(lib_objects)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $(lib_objects)
+	@$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $(lib_objects)
 
 # The command is linked with the static library: it runs in place and wherever it is copied.
 $(BIN)/marl: $(cli_objects) $(LIB)/libmarl.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(sanitize) -pthread $(LDFLAGS) -o $@ $(cli_objects) $(LIB)/libmarl.a -lm
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(sanitize) -pthread $(LDFLAGS) -o $@ $(cli_objects) $(LIB)/libmarl.a -lm
 
 # Test and benchmark programs see internal names through the static library.
 .PHONY: check-build
@@ -121,7 +131,8 @@ check-build: all $(suite_programs) $(other_programs) $(bench_program)
 
 $(suite_programs): $(TESTS)/%: $(O)/tests/%/main.o $(support_objects) $(LIB)/libmarl.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(sanitize) -pthread $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB)/libmarl.a $(check_libs) -lm
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(sanitize) -pthread $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB)/libmarl.a $(check_libs) -lm
 
 # Which test files a suite program holds follows from tests.def, so that a missing file and a missing line both show.
 define suite_rule
@@ -130,17 +141,20 @@ $(O)/tests/$(1)/suites.def: tests/tests.def
 	@mkdir -p $$(@D)
 	@sed -n '/^SUITE($(1),/p' $$< > $$@
 $(O)/tests/$(1)/main.o: tests/main.c $(O)/tests/$(1)/suites.def $(O)/flags | need-check
-	$$(CC) $$(test_flags) -DMARL_TEST_FOLDER='"$(1)"' -I$(O)/tests/$(1) -MMD -MP -c -o $$@ $$<
+	@$$(call say,CC,$$<)
+	$$(Q)$$(CC) $$(test_flags) -DMARL_TEST_FOLDER='"$(1)"' -I$(O)/tests/$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach folder,$(suite_folders),$(eval $(call suite_rule,$(folder))))
 
 $(other_programs): $(TESTS)/%: $(O)/tests/%.o $(support_objects) $(LIB)/libmarl.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(sanitize) -pthread $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB)/libmarl.a $(check_libs) -lm
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(sanitize) -pthread $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB)/libmarl.a $(check_libs) -lm
 
 $(BENCH)/marl-bench: $(bench_objects) $(LIB)/libmarl.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(sanitize) -pthread $(LDFLAGS) -o $@ $(bench_objects) $(LIB)/libmarl.a -lm
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(sanitize) -pthread $(LDFLAGS) -o $@ $(bench_objects) $(LIB)/libmarl.a -lm
 
 # Objects --------------------------------------------------------------------------------------------------------------
 # Rewritten only when the compiler or a flag changes; every object depends on it.
@@ -152,26 +166,31 @@ $(O)/flags: always
 
 $(O)/src/%.o: src/%.c $(O)/flags | need-jsmn
 	@mkdir -p $(@D)
-	$(CC) $(lib_flags) -MMD -MP -c -o $@ $<
+	@$(call say,CC,$<)
+	$(Q)$(CC) $(lib_flags) -MMD -MP -c -o $@ $<
 
 define isa_rule
 $(O)/isa/$(1)/%.o: src/backends/cpu/isa/%.c $(O)/flags | need-jsmn
 	@mkdir -p $$(@D)
-	$$(CC) $$(lib_flags) $$(kernel_flags) $$(isa_flags_$(1)) -MMD -MP -c -o $$@ $$<
+	@$$(call say,CC,$$<)
+	$$(Q)$$(CC) $$(lib_flags) $$(kernel_flags) $$(isa_flags_$(1)) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach isa,$(isas),$(eval $(call isa_rule,$(isa))))
 
 $(O)/cli/%.o: cli/%.c $(O)/flags
 	@mkdir -p $(@D)
-	$(CC) $(cli_flags) -MMD -MP -c -o $@ $<
+	@$(call say,CC,$<)
+	$(Q)$(CC) $(cli_flags) -MMD -MP -c -o $@ $<
 
 $(O)/bench/%.o: bench/%.c $(O)/flags
 	@mkdir -p $(@D)
-	$(CC) $(bench_flags) -MMD -MP -c -o $@ $<
+	@$(call say,CC,$<)
+	$(Q)$(CC) $(bench_flags) -MMD -MP -c -o $@ $<
 
 $(O)/tests/%.o: tests/%.c $(O)/flags | need-check
 	@mkdir -p $(@D)
-	$(CC) $(test_flags) -MMD -MP -c -o $@ $<
+	@$(call say,CC,$<)
+	$(Q)$(CC) $(test_flags) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
@@ -262,4 +281,4 @@ help:
 	@echo "make abi           exported names, imports and types against tests/abi; abi-update writes them anew"
 	@echo "make docs          the reference manual (Doxygen) in build/docs/html"
 	@echo "make clean         removes build, lib and bin"
-	@echo "Variables: CC CXX CFLAGS LDFLAGS WERROR=1 DEBUG=1"
+	@echo "Variables: CC CXX CFLAGS LDFLAGS WERROR=1 DEBUG=1 V=1"

@@ -97,27 +97,28 @@ static bool take_value(json_slice *rest, json_slice *value) {
     return true;
 }
 
-bool json_next(json_slice *rest, json_slice *key, json_slice *value) {
+bool json_open(json_slice value, json_slice *rest) {
+    *rest = value;
     advance(rest, 0);
-    if (rest->bytes > 0 && (rest->text[0] == '{' || rest->text[0] == '[')) advance(rest, 1);
-    if (rest->bytes == 0 || rest->text[0] == '}' || rest->text[0] == ']') return false;
-    if (key && (rest->text[0] != '"' || !take_value(rest, key))) return false;
-    if (!take_value(rest, value)) return false;
-    /* A value that opens a bracket must not be taken for the beginning of the whole. */
-    if (rest->bytes > 0 && (rest->text[0] == '{' || rest->text[0] == '[')) {
-        rest->text--;
-        rest->bytes++;
-    }
+    while (rest->bytes > 0 && is_space(rest->text[rest->bytes - 1])) rest->bytes--;
+    if (rest->bytes < 2 || (rest->text[0] != '{' && rest->text[0] != '[')) return false;
+    if (value_bytes(rest->text, rest->bytes) != rest->bytes) return false;
+    rest->bytes--;
+    advance(rest, 1);
     return true;
+}
+
+bool json_next(json_slice *rest, json_slice *key, json_slice *value) {
+    if (key && (rest->bytes == 0 || rest->text[0] != '"' || !take_value(rest, key))) return false;
+    return take_value(rest, value);
 }
 
 bool json_find(json_slice object, const char *name, json_slice *out) {
     size_t name_bytes = strlen(name);
-    json_slice key;
+    json_slice rest, key;
 
-    advance(&object, 0);
-    if (object.bytes == 0 || object.text[0] != '{') return false;
-    while (json_next(&object, &key, out)) {
+    if (!json_open(object, &rest)) return false;
+    while (json_next(&rest, &key, out)) {
         if (key.bytes == name_bytes + 2 && memcmp(key.text + 1, name, name_bytes) == 0) return true;
     }
     return false;

@@ -19,8 +19,10 @@ typedef struct json_slice {
  * saying why, on failure. */
 char *read_text(const char *path, size_t limit, size_t *out_bytes);
 
-/* Steps through an object or array: *rest starts as the whole value and shrinks. For an array, key may be NULL.
- * false at the end, and for text that is no such value. */
+/* The inside of an object or array, to step through with json_next; false if the value is neither. */
+bool json_open(json_slice value, json_slice *rest);
+
+/* Takes the next member of an object, or with key NULL the next element of an array. false at the end. */
 bool json_next(json_slice *rest, json_slice *key, json_slice *value);
 
 /* The member of an object with that name. */

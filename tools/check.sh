@@ -21,7 +21,8 @@ for dir in tests/golden ${GOLDEN:+"$GOLDEN"}; do
     golden traces "$dir/envs"
 done
 if [ -n "${GOLDEN:-}" ] && [ ! -f "$GOLDEN/nets/manifest.json" ] && [ ! -f "$GOLDEN/envs/manifest.json" ]; then
-    step "golden data" sh -c 'echo "GOLDEN=$0 holds neither nets/manifest.json nor envs/manifest.json"; exit 1' "$GOLDEN"
+    nothing_there() { echo "GOLDEN=$GOLDEN holds neither nets/manifest.json nor envs/manifest.json"; return 1; }
+    step "golden data" nothing_there
 fi
 
 if [ -f tests/cli.sh ]; then step "tests/cli.sh" timeout "$seconds" sh tests/cli.sh; fi

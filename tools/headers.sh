@@ -12,10 +12,12 @@ alone() { # COMPILER LANGUAGE STANDARD HEADER
 for path in include/marl/*.h; do
     header=${path##*/}
     for compiler in "${CC:-cc}" clang; do
-        if command -v "$compiler" >/dev/null; then step "$header c11 $compiler" alone "$compiler" c c11 "$header"; fi
+        if command -v "$compiler" >/dev/null; then step "$header c11 $compiler" alone "$compiler" c c11 "$header"
+        fi
     done
     for compiler in "${CXX:-c++}" clang++; do
-        if command -v "$compiler" >/dev/null; then step "$header c++17 $compiler" alone "$compiler" c++ c++17 "$header"; fi
+        if command -v "$compiler" >/dev/null; then step "$header c++17 $compiler" alone "$compiler" c++ c++17 "$header"
+        fi
     done
 done
 steps_total

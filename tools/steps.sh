@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
 # Sourced by the check scripts (POSIX sh). Runs steps one after the other, goes on after a failure, and adds up.
 #
 # A step that ends with a line "N passed, N failed, N skipped" is counted by those numbers; any other is one test:

@@ -29,7 +29,8 @@ uint32_t marl__test_skip_count(void) {
 static void *take(size_t bytes, size_t alignment, void *user) {
     marl__test_memory *memory = user;
     uint64_t call = atomic_fetch_add(&memory->calls, 1) + 1;
-    if (memory->fail_at && (call == memory->fail_at || (memory->fail_from_there && call > memory->fail_at))) return NULL;
+    int is_past = memory->fail_from_there && call > memory->fail_at;
+    if (memory->fail_at && (call == memory->fail_at || is_past)) return NULL;
     if (alignment < _Alignof(max_align_t)) alignment = _Alignof(max_align_t);
     if (bytes > SIZE_MAX - alignment - sizeof(block_head)) return NULL;
     unsigned char *start = malloc(bytes + alignment + sizeof(block_head));

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The checksum of what `crc` covers followed by these bytes; start with 0. Uses the CPU's instruction where it has it. */
+/* The checksum of what `crc` covers followed by these bytes; start with 0. By the CPU's instruction where it has it. */
 uint32_t marl__crc32c(uint32_t crc, const void *data, size_t bytes);
 
 /* The same by tables, on any CPU. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON. Reading: a strict wrapper of jsmn: one value, depth at most 8, no duplicate keys, exact literals, numbers
- * finite and read without the locale, strings valid UTF-8 with escapes decoded, whole numbers below 2^53, at most
- * max_tokens tokens. Writing: an append buffer with a sticky status. */
+ * finite and read without the locale, strings valid UTF-8 with escapes decoded and without NUL, whole numbers below 2^53,
+ * at most MARL__JSON_MAX_TOKENS values and keys in at most MARL__JSON_MAX_BYTES. Writing: an append buffer with a sticky
+ * status. */
 #ifndef MARL__CORE_BASE_JSON_H
 #define MARL__CORE_BASE_JSON_H
 
@@ -9,6 +10,12 @@
 
 enum marl__json_type { MARL__JSON_NULL, MARL__JSON_BOOL, MARL__JSON_NUMBER, MARL__JSON_TEXT, MARL__JSON_ARRAY,
                        MARL__JSON_OBJECT };
+
+/* Bounds on hostile input: a header of 100 MB is what safetensors readers allow; 400 000 tokens (24 bytes each, plus
+ * 20 while parsing) are three for each of 100 000 tensors, and then some. */
+#define MARL__JSON_MAX_BYTES 100000000u
+#define MARL__JSON_MAX_TOKENS 400000u
+#define MARL__JSON_MAX_DEPTH 8u
 
 typedef struct marl__json marl__json; /* a parsed document; values are token indices, the root is 0, none is -1 */
 
@@ -24,6 +31,8 @@ int32_t marl__json_of(const marl__json *json, int32_t key);         /* the value
 int32_t marl__json_find(const marl__json *json, int32_t object, const char *key); /* -1 if missing */
 /* Borrowed, NUL-terminated, decoded: of a text or key; "" otherwise. Texts with an embedded NUL are refused at parse. */
 const char *marl__json_text(const marl__json *json, int32_t value);
+/* A number as it was spelt, for readers that want more than 2^53; "" otherwise. Borrowed, NUL-terminated. */
+const char *marl__json_spelling(const marl__json *json, int32_t value);
 /* MARL_E_FORMAT naming `what` and the key when the value is missing or of another type. */
 marl_status marl__json_get_text(const marl__json *json, int32_t object, const char *key, const char **out);
 marl_status marl__json_get_int(const marl__json *json, int32_t object, const char *key, int64_t *out);
@@ -31,6 +40,9 @@ marl_status marl__json_get_real(const marl__json *json, int32_t object, const ch
 marl_status marl__json_int(const marl__json *json, int32_t value, int64_t *out);
 marl_status marl__json_real(const marl__json *json, int32_t value, double *out);
 marl_status marl__json_bool(const marl__json *json, int32_t value, int32_t *out);
+
+/* Whether bytes are well-formed UTF-8 without NUL. */
+bool marl__is_utf8(const char *text, size_t bytes);
 
 /* Locale-free number <-> text. Reading takes the whole text or fails (returns 0). Writing gives the shortest decimal
  * that reads back equal; NaN and infinities are written as null by the writer below. buffer: at least 32 bytes. */

@@ -3,18 +3,19 @@
  * copy of the data. Policies, checkpoints and foreign weights all go through this one door.
  *
  * What the reader accepts is narrower than the format, so that a hostile file can neither exhaust memory nor be read
- * differently by two readers: a header of at most 8 MB and at most the file; at most 16384 tensors of at most 8
- * dimensions, each below 2^32; names of 1 to 255 bytes of UTF-8 without control characters, no two equal; an entry of at
- * most 4096 bytes with exactly the keys dtype, shape and data_offsets; types F32 F64 F16 I32 I64 I16 U8; the ranges,
- * sorted, contiguous from 0 and covering the file exactly (an empty tensor has an empty range); at most 4096 metadata
- * texts. Everything is checked before open returns; it holds at most 2 x file + 1 MB of memory, and reading a tensor
- * allocates nothing.
+ * differently by two readers: a header of at most 8 MB and at most the file, ended by spaces only; at most 16384
+ * tensors of at most 8 dimensions, each below 2^32; names of 1 to 255 bytes of UTF-8 without control characters, no two
+ * equal; an entry of at most 4096 bytes with exactly the keys dtype, shape and data_offsets; types F32 F64 F16 I32 I64
+ * I16 U8; the ranges, sorted, contiguous from 0 and covering the file exactly (an empty tensor has an empty range); at
+ * most 4096 metadata texts. Everything is checked before open returns; it never holds more than 2 x file + 1 MB of
+ * memory, and reading a tensor allocates nothing.
  *
  * Checksums. The writer puts two texts into __metadata__:
  *   marl.crc32c         8 lower-case hex digits per tensor, the CRC32C of its bytes, in the order of the data;
- *   marl.header_crc32c  8 such digits, the CRC32C of what the header means, however it is spelt: per tensor in the order
- *                       of the data: name, 0, type number, rank (a byte each), shape (u32 each), begin and end (u64),
- *                       then per metadata text but this one, sorted by key: key, 0, text, 0 (little-endian).
+ *   marl.header_crc32c  8 such digits, the CRC32C of what the header means, however it is spelt: per tensor in the
+ *                       order of the data: name, 0, type number, rank (a byte each), shape (u32 each), begin and end
+ *                       (u64, from the start of the data), then per metadata text but this one, sorted by key: key, 0,
+ *                       text, 0 (little-endian).
  * Where a file has them they are checked, the header's by open, a tensor's by each read of it. Files of ours must have
  * them: marl__safetensors_require_crc. */
 #ifndef MARL__CORE_IO_SAFETENSORS_H
@@ -47,8 +48,8 @@ typedef struct marl__tensor_info {
 
 typedef struct marl__safetensors marl__safetensors;
 
-/* Reads and checks the whole header. heap, and the source's memory or callback, are used until close. A file larger than
- * max_bytes is refused. MARL_E_FORMAT names the file, the tensor, what was expected and what is there. */
+/* Reads and checks the whole header. heap, and the source's memory or callback, are used until close. A file larger
+ * than max_bytes is refused. MARL_E_FORMAT names the file, the tensor, what was expected and what is there. */
 marl_status marl__safetensors_open(marl__heap *heap, const marl_source *source, uint64_t max_bytes,
                                    marl__safetensors **out);
 void marl__safetensors_close(marl__safetensors *file); /* NULL is fine */
@@ -91,8 +92,8 @@ marl_status marl__safetensors_read_i32(marl__safetensors *file, const marl__tens
  * sorted by key. Failures are sticky: finish returns the first, so that builders may be straight lists of calls. */
 typedef struct marl__safetensors_writer marl__safetensors_writer;
 
-/* Gives bytes [offset, offset + bytes) of a tensor; asked for in order, at most 64 KB a call, and the whole tensor TWICE
- * (checksum, then data): both passes must give the same bytes. */
+/* Gives bytes [offset, offset + bytes) of a tensor; asked for in order, at most 64 KB a call, and the whole tensor
+ * TWICE (checksum, then data): both passes must give the same bytes, else finish fails with MARL_E_STATE. */
 typedef struct marl__tensor_producer {
     marl_status (*produce)(uint64_t offset, void *buffer, size_t bytes, void *user);
     void *user;
@@ -107,12 +108,11 @@ marl_status marl__safetensors_add(marl__safetensors_writer *writer, const char *
 marl_status marl__safetensors_add_produced(marl__safetensors_writer *writer, const char *name, int32_t type,
                                            uint32_t rank, const uint32_t *shape,
                                            const marl__tensor_producer *producer);
-/* Both copied. text: UTF-8, no control characters but tab and line ends. Keys starting "marl.crc32c" or
- * "marl.header_crc32c" are the writer's own. */
+/* Both copied. text: UTF-8, no control characters but tab and newline. The two keys of the checksums are refused. */
 marl_status marl__safetensors_add_metadata(marl__safetensors_writer *writer, const char *key, const char *text);
 
-/* Writes the file; atomic for paths. What the reader would refuse (equal names, a header above 8 MB) is refused before a
- * byte is written. May be called again with another sink. */
+/* Writes the file; atomic for paths. What the reader would refuse (equal names, a header above 8 MB) is refused before
+ * a byte is written. May be called again with another sink. */
 marl_status marl__safetensors_finish(marl__safetensors_writer *writer, const marl_sink *sink);
 
 #endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernels of one instruction set by op: every line of ops.def has one, so a missing kernel does not link. */
+#include "backends/cpu/isa/kernels.h"
+
+extern const marl__kernel MARL__ISA(marl__cpu_kernels)[MARL__OP_COUNT];
+
+#define SCRATCH_OF(op)                                              \
+    (op) == MARL__OP_gru        ? MARL__ISA(marl__scratch_gru)      \
+    : (op) == MARL__OP_gru_grad ? MARL__ISA(marl__scratch_gru_grad) \
+                                : NULL
+
+#define MARL_OP(name) [MARL__OP_##name] = {MARL__ISA(marl__run_##name), SCRATCH_OF(MARL__OP_##name)},
+const marl__kernel MARL__ISA(marl__cpu_kernels)[MARL__OP_COUNT] = {
+#include "core/graph/ops.def"
+};
+#undef MARL_OP

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* layer_norm over the columns of a row (Ba et al. 2016), biased variance. */
+#include "core/ops/ops.h"
+
+marl__val marl__layer_norm(marl__graph *g, marl__val x, marl__val scale, marl__val shift, float eps) {
+    if (!marl__check_cols(g, "layer_norm", "x", x, 0)) return -1;
+    int32_t space = g->values[x].space, cols = g->values[x].cols;
+    if (!marl__check_param(g, "layer_norm", "scale", scale, cols, 1, space)) return -1;
+    if (!marl__check_param(g, "layer_norm", "shift", shift, cols, 1, space)) return -1;
+    marl__val in[] = {x, scale, shift};
+    marl__node *node = marl__add_node(g, MARL__OP_layer_norm, in, 3);
+    if (!node) return -1;
+    node->reals[0] = eps;
+    marl__set_groups_from(g, node, scale);
+    marl__val y = marl__add_output(g, node, space, cols, MARL__F32);
+    marl__add_output(g, node, space, 2, MARL__F32);
+    return y;
+}
+
+static void layer_norm_vjp(marl__graph *g, const marl__node *node, const marl__val *dout, marl__val *din) {
+    marl__val x = node->in[0], scale = node->in[1], shift = node->in[2], saved = node->out[1];
+    if (dout[0] < 0) return;
+    if (g->values[scale].wants_grad) {
+        marl__val in[] = {dout[0], x, saved, scale, shift};
+        marl__set_groups_from(g, marl__add_node(g, MARL__OP_layer_norm_param_grad, in, 5), scale);
+    }
+    if (g->status == MARL_OK && g->values[x].wants_grad) {
+        marl__val in[] = {dout[0], x, saved, scale};
+        marl__node *grad = marl__add_node(g, MARL__OP_layer_norm_grad, in, 4);
+        if (!grad) return;
+        marl__set_groups_from(g, grad, scale);
+        din[0] = marl__add_output(g, grad, g->values[x].space, g->values[x].cols, MARL__F32);
+    }
+}
+
+const marl__op marl__op_layer_norm = {"layer_norm", MARL__ROWS, 0, layer_norm_vjp, NULL, 1u << 1};
+const marl__op marl__op_layer_norm_grad = {"layer_norm_grad", MARL__ROWS, 0, NULL, NULL, 0};
+const marl__op marl__op_layer_norm_param_grad = {"layer_norm_param_grad", MARL__CHAINS, -1, NULL, NULL, 0};

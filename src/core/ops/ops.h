@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the op declarations share: checks of shapes with sentences that name op, expected and given. */
+#ifndef MARL__CORE_OPS_OPS_H
+#define MARL__CORE_OPS_OPS_H
+
+#include "core/graph/graph.h"
+
+#define MARL_OP(name) extern const marl__op marl__op_##name;
+#include "core/graph/ops.def"
+#undef MARL_OP
+
+/* Each is 1 when fine; otherwise the graph has failed and 0 is returned. A failed graph gives 0 at once. */
+int marl__check_value(marl__graph *g, const char *op, const char *what, marl__val value);
+int marl__check_cols(marl__graph *g, const char *op, const char *what, marl__val value, int32_t cols);
+int marl__check_like(marl__graph *g, const char *op, const char *what, marl__val value, int32_t space, int32_t cols);
+int marl__check_index(marl__graph *g, const char *op, const char *what, marl__val value, int32_t space);
+/* A parameter of `rows` by `cols` a group (cols 1: a vector); grouped ones need AGENT rows. */
+int marl__check_param(marl__graph *g, const char *op, const char *what, marl__val value, int32_t rows, int32_t cols,
+                      int32_t space);
+const marl__param *marl__param_of(const marl__graph *g, marl__val value); /* NULL: no parameter */
+/* Sets groups and map of a node from one of its parameters. */
+void marl__set_groups_from(marl__graph *g, marl__node *node, marl__val param);
+
+#endif
