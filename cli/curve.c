@@ -93,15 +93,15 @@ static void widen(const series *series, canvas *canvas) {
 }
 
 static void choose_range(canvas *canvas) {
-    double span;
+    double span, part;
 
     if (canvas->low > 0.0 && canvas->low < 0.7 * canvas->high_value) canvas->low = 0.0;
     span = canvas->high_value - canvas->low;
     if (span <= 0.0) span = fabs(canvas->low) > 0.0 ? fabs(canvas->low) : 1.0;
     canvas->tick = nice_number(span / 4.0);
-    canvas->low = floor(canvas->low / canvas->tick + 1e-9) * canvas->tick;
-    canvas->high_value = ceil((canvas->low + span) / canvas->tick - 1e-9) * canvas->tick;
-    if (canvas->high_value <= canvas->low) canvas->high_value = canvas->low + canvas->tick;
+    part = canvas->tick / 5.0;    /* the edges need not carry a label */
+    canvas->high_value = ceil((canvas->low + span) / part - 1e-9) * part;
+    canvas->low = floor(canvas->low / part + 1e-9) * part;
 }
 
 /* Height of a value in dots, 0 at the bottom. */

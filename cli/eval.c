@@ -106,7 +106,8 @@ static void bootstrap(evaluation *result) {
 static void summarise(evaluation *result) {
     double squares = 0.0;
 
-    for (uint64_t i = 0; i < result->episodes; i++) result->mean += result->returns[i] / (double)result->episodes;
+    for (uint64_t i = 0; i < result->episodes; i++) result->mean += result->returns[i];
+    result->mean /= (double)result->episodes;
     for (uint64_t i = 0; i < result->episodes; i++) squares += pow(result->returns[i] - result->mean, 2.0);
     result->std = result->episodes > 1 ? sqrt(squares / (double)(result->episodes - 1)) : 0.0;
     bootstrap(result);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command-line program: finds the command, shows help, and leaves the work to the command's file. It is written
  * against the public headers only, like any other program that uses the library. */
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,7 +91,6 @@ static int run_command(const char *program, const char *name, int argc, char **a
 int main(int argc, char **argv) {
     int status;
 
-    setlocale(LC_CTYPE, "");    /* not LC_NUMERIC: numbers are read and written in the C locale */
     if (argc < 2) {
         print_overview();
         return EXIT_USAGE;

@@ -106,7 +106,7 @@ static int open_all(const options *options, uint64_t seed, double epsilon, stage
     int status;
 
     if (!path) return fail_usage(options->command, "which team? a run's directory or a policy file");
-    if ((status = open_device(options, NULL, "cpu", &stage->device))) return status;
+    if ((status = open_device(NULL, "cpu", options_get(options, "threads"), &stage->device))) return status;
     if (!env) {
         if (marl_policy_load_file(stage->device, path, NULL, &named) != MARL_OK) return fail_library();
         env = marl_policy_env(named);

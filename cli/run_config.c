@@ -261,15 +261,14 @@ int run_config_resumed(const options *options, const char *dir, marl_config **ou
     return 0;
 }
 
-int open_device(const options *options, const marl_host *host, const char *device_name, marl_device **out) {
-    const char *threads = options_get(options, "threads");
+int open_device(const marl_host *host, const char *name, const char *threads, marl_device **out) {
     marl_config *config = NULL;
     int status = 0;
 
     *out = NULL;
     if (marl_config_create(host, "device", &config) != MARL_OK) return fail_library();
     if (threads && marl_config_set(config, "threads", threads) != MARL_OK) status = fail_library();
-    if (!status && marl_device_open(host, device_name, config, out) != MARL_OK) status = fail_library();
+    if (!status && marl_device_open(host, name, config, out) != MARL_OK) status = fail_library();
     marl_config_destroy(config);
     return status;
 }

@@ -20,8 +20,8 @@ int run_config_for_help(const options *options, marl_config **out);
 /* Splits "run/ALGO/ENV"; both are buffers of COMPONENT_BYTES. */
 void run_config_names(const marl_config *config, char *algo, char *env);
 
-/* Opens the device that --device and --threads name. An exit status. */
-int open_device(const options *options, const marl_host *host, const char *device_name, marl_device **out);
+/* Opens a device. threads: value of --threads, NULL: the device's default. An exit status. */
+int open_device(const marl_host *host, const char *name, const char *threads, marl_device **out);
 
 /* Writes "DIR/NAME"; false, after saying so, if that is too long. */
 bool join_path(char path[PATH_BYTES], const char *dir, const char *name);

@@ -123,7 +123,7 @@ static void add_pace(line *line, const progress_view *view, const marl_progress 
              format_short((double)progress->target_steps, target));
     if (view->rate <= 0.0) return;
     line_add(line, "  %s steps/s", format_short(view->rate, rate));
-    line_add(line, "  %s left", format_duration(missing / view->rate, left));
+    if (missing > 0.0) line_add(line, "  %s left", format_duration(missing / view->rate, left));
 }
 
 static void add_learning(line *line, const progress_view *view, const marl_progress *progress) {
@@ -138,10 +138,9 @@ static void add_learning(line *line, const progress_view *view, const marl_progr
              100.0 * progress->act_seconds / busy, 100.0 * progress->learn_seconds / busy);
 }
 
-static double done_share(const progress_view *view, const marl_progress *progress) {
+static double done_share(const marl_progress *progress) {
     double whole = (double)progress->target_steps, share = whole > 0.0 ? (double)progress->steps / whole : 1.0;
 
-    (void)view;
     return share > 1.0 ? 1.0 : share;
 }
 
@@ -161,7 +160,7 @@ static void print_bar(const progress_view *view, double share, int width) {
 static void draw(progress_view *view, const marl_progress *progress) {
     int width = terminal_width(&view->terminal) - 1, bar;
     line pace = {.width = width - 6 - BAR_MIN}, learning = {.width = width - 4};
-    double share = done_share(view, progress);
+    double share = done_share(progress);
 
     add_pace(&pace, view, progress);
     add_learning(&learning, view, progress);
@@ -179,7 +178,7 @@ static void draw(progress_view *view, const marl_progress *progress) {
 static void print_plain(progress_view *view, const marl_progress *progress) {
     line line = {.width = LINE_BYTES};
 
-    line_add(&line, "%3.0f%%", floor(100.0 * done_share(view, progress)));
+    line_add(&line, "%3.0f%%", floor(100.0 * done_share(progress)));
     add_pace(&line, view, progress);
     add_learning(&line, view, progress);
     printf("%s\n", line.text);
@@ -188,9 +187,9 @@ static void print_plain(progress_view *view, const marl_progress *progress) {
 
 void progress_begin(progress_view *view, const terminal *terminal, uint64_t steps) {
     *view = (progress_view){.terminal = *terminal, .first_steps = steps, .last_steps = steps};
-    view->begun = view->last_time = clock_seconds();
+    view->last_time = clock_seconds();
     view->return_mean = view->loss = NAN;
-    view->last_tenth = -1;
+    view->last_share = -1.0;
 }
 
 static void update_rate(progress_view *view, const marl_progress *progress, double now) {
@@ -206,15 +205,15 @@ static void update_rate(progress_view *view, const marl_progress *progress, doub
 
 void progress_update(progress_view *view, const marl_progress *progress, bool is_last) {
     double now = clock_seconds();
-    int tenth = (int)(10.0 * done_share(view, progress));
+    double share = done_share(progress);
 
     if (!isnan(progress->return_mean)) view->return_mean = progress->return_mean;
     if (!isnan(progress->loss)) view->loss = progress->loss;
     if (!view->terminal.is_terminal) {
-        if (!is_last && !progress->is_evaluation && tenth == view->last_tenth) return;
-        if (is_last && view->last_time > view->begun && progress->steps == view->last_steps) return;
+        if (!is_last && !progress->is_evaluation && share < view->last_share + 0.1) return;
+        if (is_last && view->last_share >= share) return;
         update_rate(view, progress, now);
-        view->last_tenth = tenth;
+        view->last_share = share;
         print_plain(view, progress);
         return;
     }

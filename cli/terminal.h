@@ -48,10 +48,9 @@ typedef struct progress_view {
     terminal terminal;
     uint64_t first_steps; /* where the run began */
     uint64_t last_steps;  /* at the last drawing */
-    double begun;         /* clock_seconds at the beginning */
-    double last_time;     /* and at the last drawing */
+    double last_time;     /* clock_seconds then */
     double rate;          /* steps a second, smoothed over some seconds; 0: not known yet */
-    int last_tenth;       /* plain lines: the last tenth that was reported */
+    double last_share;    /* plain lines: how much was done at the last one */
     double return_mean;   /* last values that were numbers, so that a field never flickers away */
     double loss;
     bool is_drawn;

@@ -36,6 +36,9 @@ static const option_spec flags[] = {
     {NULL, NULL, NULL},
 };
 
+/* What a path may hold without needing quotes in a shell, besides the slash. */
+#define PLAIN_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
 /* What a run leaves in its directory. */
 static const char *const run_files[] = {"config.json",          "metrics.jsonl",      "metrics.csv",
                                         "checkpoint.safetensors", "policy.safetensors", "policy-best.safetensors"};
@@ -99,7 +102,7 @@ static void default_dir(train_run *run) {
     marl_config_get(run->config, "seed", seed, sizeof seed);
     bytes = (size_t)snprintf(run->dir, sizeof run->dir, "runs/%s-%s-%s", run->algo, run->env, seed);
     for (size_t i = 5; i < bytes && run->dir[i]; i++) {
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", run->dir[i])) run->dir[i] = '-';
+        if (!strchr(PLAIN_CHARACTERS, run->dir[i])) run->dir[i] = '-';
     }
 }
 
@@ -196,7 +199,7 @@ static int open_run(train_run *run) {
     marl_host_init(&run->host, sizeof run->host);
     run->host.log = on_log;
     run->host.user = run;
-    if ((status = open_device(run->options, &run->host, name, &run->device))) return status;
+    if ((status = open_device(&run->host, name, options_get(run->options, "threads"), &run->device))) return status;
     if (marl_trainer_create(run->device, run->config, NULL, &run->trainer) != MARL_OK) return fail_library();
     if (init) {
         marl_source_init(&source, sizeof source);
@@ -262,8 +265,10 @@ static int train_loop(train_run *run) {
 }
 
 static void print_command(const train_run *run, const char *what, const char *command, const char *more) {
-    printf("  %-15s %s%s %s%s%s%s\n", what, terminal_style(&run->terminal, STYLE_CYAN), run->options->program, command,
-           run->dir, more, terminal_style(&run->terminal, STYLE_PLAIN));
+    const char *quote = strspn(run->dir, PLAIN_CHARACTERS "/") == strlen(run->dir) ? "" : "'";
+
+    printf("  %-15s %s%s %s%s%s%s%s%s\n", what, terminal_style(&run->terminal, STYLE_CYAN), run->options->program,
+           command, quote, run->dir, quote, more, terminal_style(&run->terminal, STYLE_PLAIN));
 }
 
 static void print_summary(const train_run *run, const marl_progress *progress, bool is_stopped) {

@@ -325,8 +325,8 @@ MARL__LANE_FN v16 v16_or(v16 a, v16 b) { return v16_bits(v16i_or(v16i_bits(a), v
 MARL__MAKE_2(v16i_xor, v16i, v16i, MARL__A ^ MARL__B)
 MARL__LANE_FN v16 v16_xor(v16 a, v16 b) { return v16_bits(v16i_xor(v16i_bits(a), v16i_bits(b))); }
 MARL__MAKE_1(v16_from_i, v16, v16i, (float)MARL__A)
-/* Adding 1.5 * 2^23 leaves no fraction bits, so the addition itself rounds to nearest even; beyond 2^22 it would not
- * be exact, but such floats are converted by the compiler's cast: 2^22 and more are rounded already or nearly so. */
+/* Adding 1.5 * 2^23 leaves no fraction bits, so the addition itself rounds to nearest even. Beyond 2^22 the sum
+ * would lose bits; rintf is right everywhere but a call on plain x86-64. */
 MARL__LANE_FN v16 v16_round(v16 a) {
     v16 r;
     MARL__EACH {
@@ -371,6 +371,15 @@ MARL__LANE_FN v16 v16_abs(v16 a) { return v16_and(a, v16_bits(v16i_set1(0x7fffff
 MARL__LANE_FN v16 v16_sign_from(v16 a, v16 b) { return v16_or(a, v16_and(b, v16_set1(-0.0f))); }
 /* 2^n for n in -126..127. */
 MARL__LANE_FN v16 v16_exp2_i(v16i n) { return v16_bits(v16i_sll(v16i_add(n, v16i_set1(127)), 23)); }
+/* a 2^n for whole n, rounded once also where the result is subnormal; n in -252..254. */
+MARL__LANE_FN v16 v16_scale2(v16 a, v16 n) {
+#if defined(MARL__ISA_AVX512)
+    return _mm512_scalef_ps(a, n);
+#else
+    v16i whole = v16_to_i(n), half = v16i_sra(whole, 1);
+    return v16_mul(v16_mul(a, v16_exp2_i(half)), v16_exp2_i(v16i_sub(whole, half)));
+#endif
+}
 /* The first count floats; a whole vector where count is 16 or more. */
 MARL__LANE_FN v16 v16_load_n(const float *p, int32_t count) {
     return count >= 16 ? v16_load(p) : v16_load_tail(p, v16m_tail(count));

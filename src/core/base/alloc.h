@@ -20,7 +20,7 @@ typedef struct marl__heap {
 /* host NULL: libc. Refuses a struct that is no marl_host, or alloc without free. */
 marl_status marl__heap_init(marl__heap *heap, const marl_host *host);
 
-/* 64-byte aligned; NULL with the error sentence set when there is no memory (or bytes is 0 -> a valid 64-byte block). */
+/* 64-byte aligned; NULL with the error sentence set when there is no memory. 0 bytes give a valid block of 64. */
 void *marl__alloc(marl__heap *heap, size_t bytes);
 void *marl__alloc_zero(marl__heap *heap, size_t bytes);
 /* *out = zeroed array of count elements of element_bytes, overflow-checked. */

@@ -24,5 +24,6 @@ marl_status marl__dl_open(const char *const *names, const char *what, const char
 marl_status marl__dl_symbol(void *library, const char *symbol, const char *what, void **out) {
     *out = dlsym(library, symbol);
     if (*out) return MARL_OK;
-    return marl__fail(MARL_E_UNSUPPORTED, "%s has no symbol %s: it is another version than the one wanted", what, symbol);
+    return marl__fail(MARL_E_UNSUPPORTED, "%s has no symbol %s: it is another version than the one wanted", what,
+                      symbol);
 }

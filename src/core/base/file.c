@@ -2,8 +2,8 @@
 /* Bytes in and out of files.
  *
  * A file that is replaced goes through PATH.tmp: created with O_EXCL, locked, written, synced, renamed over PATH, and
- * the directory synced. The name is fixed so that a run killed while saving leaves one file at most, which the next save
- * takes away; the lock tells a leftover from the temporary of another process that is saving right now.
+ * the directory synced. The name is fixed so that a run killed while saving leaves one file at most, which the next
+ * save takes away; the lock tells a leftover from the temporary of another process that is saving right now.
  *
  * Every system call that can fail goes through a wrapper of its own name, which first asks the test's fault hook and
  * goes on after EINTR. The hook is thread-local: a test cannot disturb another thread. */
@@ -21,6 +21,9 @@
 #include "core/base/status.h"
 
 #define SHORT_WRITE (-1)
+
+/* The structs keep a path, and the temporary's with its suffix, in 4096 bytes. */
+#define LONGEST_PATH (4096 - 8)
 
 static _Thread_local marl__file_fault fault_hook;
 static _Thread_local void *fault_user;
@@ -128,8 +131,8 @@ static void name_path(char *out, size_t capacity, const char *path) {
 
 static marl_status check_path(const char *path) {
     if (path[0] == '\0') return marl__fail(MARL_E_ARGUMENT, "the path is empty");
-    if (strlen(path) > 4096 - 8) return marl__fail(MARL_E_ARGUMENT, "the path has %zu bytes, at most %d work", strlen(path),
-                                                   4096 - 8);
+    if (strlen(path) > LONGEST_PATH)
+        return marl__fail(MARL_E_ARGUMENT, "the path has %zu bytes, at most %d work", strlen(path), LONGEST_PATH);
     return MARL_OK;
 }
 
@@ -227,8 +230,8 @@ marl_status marl__reader_read(marl__reader *reader, uint64_t offset, void *buffe
     if (!source->read) return marl__fail(MARL_E_STATE, "%s is closed", reader->name);
     status = source->read(offset, buffer, bytes, source->user);
     if (status == MARL_OK) return MARL_OK;
-    return marl__fail(MARL_E_CALLBACK, "the read callback gave %s for %zu bytes at %llu", marl_status_name(status), bytes,
-                      (unsigned long long)offset);
+    return marl__fail(MARL_E_CALLBACK, "the read callback gave %s for %zu bytes at %llu", marl_status_name(status),
+                      bytes, (unsigned long long)offset);
 }
 
 void marl__reader_close(marl__reader *reader) {
@@ -293,7 +296,10 @@ marl_status marl__writer_open(const marl_sink *sink, marl__writer *out) {
         snprintf(out->temporary, sizeof out->temporary, "%s.tmp", checked.path);
         if (marl__path_kind(out->path) == 2)
             return marl__fail(MARL_E_IO, "%s is a directory, expected a file", out->path);
-        if ((status = open_temporary(out)) != MARL_OK) return status;
+        if ((status = open_temporary(out)) != MARL_OK) {
+            out->temporary[0] = '\0'; /* not ours */
+            return status;
+        }
     }
     return out->status = MARL_OK;
 }
@@ -361,28 +367,36 @@ static marl_status publish(marl__writer *writer) {
     return status;
 }
 
+/* close may be the first to tell of a write that failed (NFS), so it comes before the rename; a second descriptor keeps
+ * the lock until the name is gone, or another writer could take our temporary for a leftover. */
+static marl_status commit_file(marl__writer *writer) {
+    int closing = -1;
+    marl_status status = MARL_OK;
+
+    if (sys_fsync(writer->file) < 0) return io_error("sync", writer->path);
+    closing = fcntl(writer->file, F_DUPFD_CLOEXEC, 0);
+    if (closing < 0 || sys_close(closing) < 0) return io_error("close", writer->path);
+    if ((status = publish(writer)) != MARL_OK) return status;
+    close(writer->file);
+    writer->file = -1;
+    return MARL_OK;
+}
+
 marl_status marl__writer_commit(marl__writer *writer) {
-    if (writer->status == MARL_OK && writer->file >= 0) {
-        int file = writer->file;
-        if (sys_fsync(file) < 0) writer->status = io_error("sync", writer->path);
-        writer->file = -1;
-        if (sys_close(file) < 0 && writer->status == MARL_OK) writer->status = io_error("close", writer->path);
-        if (writer->status == MARL_OK) writer->status = publish(writer);
-    }
-    if (writer->status == MARL_OK) {
-        writer->status = MARL_E_STATE; /* swallows what comes after */
-        return MARL_OK;
-    }
+    marl_status status = writer->status;
+
+    if (status == MARL_OK && writer->file >= 0) status = commit_file(writer);
+    writer->status = status;
     marl__writer_abort(writer);
-    return writer->status;
+    return status;
 }
 
 void marl__writer_abort(marl__writer *writer) {
-    if (writer->temporary[0] != '\0' && (writer->file >= 0 || writer->status != MARL_OK)) unlink(writer->temporary);
+    if (writer->temporary[0] != '\0') unlink(writer->temporary);
     if (writer->file >= 0) close(writer->file);
     writer->file = -1;
     writer->temporary[0] = '\0';
-    if (writer->status == MARL_OK) writer->status = MARL_E_STATE;
+    if (writer->status == MARL_OK) writer->status = MARL_E_STATE; /* refuses what comes after */
 }
 
 /* ---- whole files ---- */

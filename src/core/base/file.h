@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes in and out. Reading is bounded and random-access (marl_source: a path, memory or a callback). Writing to a
- * path is atomic: a temporary file beside it (O_EXCL), fsync, close, rename, fsync of the directory; whatever fails,
- * the previous file stays and the temporary is deleted. */
+ * path is atomic: a temporary file PATH.tmp (O_EXCL, locked), fsync, close, rename, fsync of the directory; whatever
+ * fails, the previous file stays and the temporary is deleted. The one exception: when only the last sync of the
+ * directory fails, the new file stands already, whole, and the error says so. */
 #ifndef MARL__CORE_BASE_FILE_H
 #define MARL__CORE_BASE_FILE_H
 
@@ -40,7 +41,8 @@ void marl__writer_abort(marl__writer *writer);
 marl_status marl__file_read_all(marl__heap *heap, const char *path, size_t max_bytes, char **out, size_t *out_bytes);
 marl_status marl__file_write_all(const char *path, const void *data, size_t bytes);
 
-/* Append-only text files (metrics): opened at a byte length (the rest is cut off; longer than the file: MARL_E_FORMAT). */
+/* Append-only text files (metrics): opened at a byte length; what lies beyond is cut off, a shorter file is
+ * MARL_E_FORMAT. */
 typedef struct marl__append { int file; uint64_t byte_count; char path[4096]; } marl__append;
 marl_status marl__append_open(const char *path, uint64_t keep_bytes, marl__append *out);
 marl_status marl__append_write(marl__append *append, const char *text, size_t bytes);

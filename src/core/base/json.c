@@ -153,8 +153,8 @@ static void plain_point(char *text) {
     *to = '\0';
 }
 
-/* Every decimal of at most 15 digits survives being read and printed again, so %.15g finds it if there is one, and drops
- * its trailing zeros; below DBL_MIN doubles have fewer digits. */
+/* Every decimal of at most 15 digits survives being read and printed again, so %.15g finds it if there is one, and
+ * drops its trailing zeros; below DBL_MIN doubles have fewer digits. */
 void marl__write_real(double value, char buffer[32]) {
     double back = 0;
 
@@ -508,7 +508,8 @@ marl_status marl__json_parse(marl__heap *heap, const char *text, size_t bytes, c
 
     *out = NULL;
     if (bytes > MARL__JSON_MAX_BYTES)
-        return marl__fail(MARL_E_FORMAT, "%s: %zu bytes of JSON, at most %u are read", what, bytes, MARL__JSON_MAX_BYTES);
+        return marl__fail(MARL_E_FORMAT, "%s: %zu bytes of JSON, at most %u are read", what, bytes,
+                          MARL__JSON_MAX_BYTES);
     if ((status = scan_document(&scan)) != MARL_OK) return status;
 
     /* The counts are bounded above, so none of these products can overflow. */

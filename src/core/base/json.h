@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON. Reading: a strict wrapper of jsmn: one value, depth at most 8, no duplicate keys, exact literals, numbers
- * finite and read without the locale, strings valid UTF-8 with escapes decoded and without NUL, whole numbers below 2^53,
- * at most MARL__JSON_MAX_TOKENS values and keys in at most MARL__JSON_MAX_BYTES. Writing: an append buffer with a sticky
- * status. */
+ * finite and read without the locale, strings valid UTF-8 with escapes decoded and without NUL, whole numbers below
+ * 2^53, at most MARL__JSON_MAX_TOKENS values and keys in at most MARL__JSON_MAX_BYTES. Writing: an append buffer with a
+ * sticky status. */
 #ifndef MARL__CORE_BASE_JSON_H
 #define MARL__CORE_BASE_JSON_H
 
@@ -26,10 +26,10 @@ void marl__json_destroy(marl__json *json);
 int32_t marl__json_type(const marl__json *json, int32_t value);
 uint32_t marl__json_count(const marl__json *json, int32_t value);   /* of an array or object; else 0 */
 int32_t marl__json_first(const marl__json *json, int32_t value);    /* first element (array) or first key (object) */
-int32_t marl__json_next(const marl__json *json, int32_t value);     /* the sibling after an element, or key after a key */
+int32_t marl__json_next(const marl__json *json, int32_t value);     /* the element or key after it; -1: the last */
 int32_t marl__json_of(const marl__json *json, int32_t key);         /* the value of a key */
 int32_t marl__json_find(const marl__json *json, int32_t object, const char *key); /* -1 if missing */
-/* Borrowed, NUL-terminated, decoded: of a text or key; "" otherwise. Texts with an embedded NUL are refused at parse. */
+/* Borrowed, NUL-terminated, decoded: of a text or key; "" otherwise. */
 const char *marl__json_text(const marl__json *json, int32_t value);
 /* A number as it was spelt, for readers that want more than 2^53; "" otherwise. Borrowed, NUL-terminated. */
 const char *marl__json_spelling(const marl__json *json, int32_t value);

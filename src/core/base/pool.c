@@ -7,8 +7,8 @@
  * and while an index is free the run is not over. Hence no thread has to report back before the next run begins.
  *
  * Idle threads and the waiting caller look at the word for some microseconds and then sleep on a condition variable.
- * Going to sleep and waking are paired by sequentially consistent atomics: the sleeper announces itself and looks again,
- * the waker publishes and looks for sleepers.
+ * Going to sleep and waking are paired by sequentially consistent atomics: the sleeper announces itself and looks
+ * again, the waker publishes and looks for sleepers.
  *
  * The device that owns a pool may serve objects on different threads. A second run at the same time, and a run inside a
  * task, finds the pool taken and does its work on its own thread: results never depend on who does what. */
@@ -84,7 +84,8 @@ static void finish_task(marl__pool *pool) {
 }
 
 /* Takes indices while the run has any. The order of the loads matters: what was read between two equal values of the
- * cursor belongs to its run. */
+ * cursor belongs to its run. A count of the next run implies that the cursor has been closed (below), so the swap
+ * fails. */
 static void work(marl__pool *pool) {
     uint64_t seen = atomic_load(&pool->cursor);
 
@@ -164,6 +165,7 @@ static void wake_threads(marl__pool *pool, int32_t count) {
 static void run_together(marl__pool *pool, int32_t count, marl_task task, void *ctx) {
     uint64_t generation = (atomic_load(&pool->cursor) >> INDEX_BITS) + 1;
 
+    atomic_fetch_or(&pool->cursor, INDEX_MASK); /* closed: no count is larger than this index */
     atomic_store(&pool->task, task);
     atomic_store(&pool->ctx, ctx);
     atomic_store(&pool->count, count);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a block of four
- * words is a function of a 128-bit counter and a 64-bit key, so a stream needs no state but its position. A draw of one
- * word computes its whole block again (about 10 ns): cheaper than what asks for it, and the saved state stays three
- * integers. */
+/* Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a block of
+ * four words is a function of a 128-bit counter and a 64-bit key, so a stream needs no state but its position. A draw
+ * of one word computes its whole block again (about 10 ns): cheaper than what asks for it, and the saved state stays
+ * three integers. */
 #include "core/base/rng.h"
 
 #include "core/base/status.h"

@@ -96,8 +96,8 @@ marl_status marl__take_struct(void *out, size_t size, const void *in, size_t lea
                           what, given, least);
     for (size_t index = size; index < given; ++index) {
         if (bytes[index] != 0)
-            return marl__fail(MARL_E_VERSION, "%s sets byte %zu, but this library (%s) knows only %zu bytes of it", what,
-                              index, marl_version(), size);
+            return marl__fail(MARL_E_VERSION, "%s sets byte %zu, but this library (%s) knows only %zu bytes of it",
+                              what, index, marl_version(), size);
     }
     memcpy(out, in, given < size ? given : size);
     given = (uint32_t)size;

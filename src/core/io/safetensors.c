@@ -2,8 +2,8 @@
 /* Opening a safetensors file: an 8-byte header length, a JSON header, the data. The header is cut into its entries, one
  * per tensor, and each goes through the strict JSON reader by itself: so a header of thousands of entries needs the
  * tokens of one of them, and memory stays within a small multiple of the file whatever it contains. An entry that is
- * cut wrongly is no JSON value and is refused, so the cutting need not be strict itself. Decoded names take the place of
- * the spelt ones in the header's text, which is kept. */
+ * cut wrongly is no JSON value and is refused, so the cutting need not be strict itself. Decoded names take the place
+ * of the spelt ones in the header's text, which is kept. */
 #include "core/io/safetensors_format.h"
 
 #include <stdio.h>

@@ -175,26 +175,30 @@ static void carry_products(const marl__call *call, int32_t rows, const float *dh
     }
 }
 
-static void backward_block(const marl__call *call, const slot *s, int32_t at, int32_t rows, const float *before,
-                           float *keep) {
+/* Working memory of a block of gru_grad. dhg: used where nobody reads that output. */
+typedef struct grad_room { float *keep, *before, *dhg; } grad_room;
+
+static void backward_block(const marl__call *call, const slot *s, int32_t at, int32_t rows, const grad_room *room) {
     const int32_t H = call->in[1].cols;
+    const float *before = start_states(s, at, rows, H, room->before);
     float *carry = row_of(&call->out[2], at);
+    float *dhg = call->out[1].data ? row_of(&call->out[1], s->row + at) : room->dhg;
 
     for (int32_t r = 0; r < rows; r++) {
         const int32_t row = s->row + at + r;
         const grad_row views = {
             .dh = row_of(&call->in[0], row), .carry = at + r < s->going ? carry + (ptrdiff_t)r * H : NULL,
             .before = before + (ptrdiff_t)r * H, .saved = row_of(&call->in[2], row),
-            .dxg = call->out[0].data ? row_of(&call->out[0], row) : NULL, .dhg = row_of(&call->out[1], row),
-            .keep = keep + (ptrdiff_t)r * H,
+            .dxg = call->out[0].data ? row_of(&call->out[0], row) : NULL, .dhg = dhg + (ptrdiff_t)r * 3 * H,
+            .keep = room->keep + (ptrdiff_t)r * H,
         };
         gate_gradients(H, &views);
     }
-    carry_products(call, rows, row_of(&call->out[1], s->row + at), carry);
+    carry_products(call, rows, dhg, carry);
     for (int32_t r = 0; r < rows; r++) {
         const int cut = s->reset && s->reset[at + r] != 0.0f;
         float *to = carry + (ptrdiff_t)r * H;
-        const float *past = keep + (ptrdiff_t)r * H;
+        const float *past = room->keep + (ptrdiff_t)r * H;
         for (int32_t c = 0; c < H; c++) to[c] = cut ? 0.0f : to[c] + past[c];
     }
 }
@@ -202,18 +206,17 @@ static void backward_block(const marl__call *call, const slot *s, int32_t at, in
 /* Slots run from the last to the first; out[2], the gradient of h0 in the end, carries the gradient from slot to slot. */
 void MARL__ISA(marl__run_gru_grad)(const marl__call *call, int32_t first, int32_t count) {
     const int32_t H = call->in[1].cols, block = block_rows(call);
-    float *keep = call->scratch, *room = keep + (ptrdiff_t)block * H;
+    float *scratch = call->scratch;
+    const ptrdiff_t size = (ptrdiff_t)block * H;
+    const grad_room room = {.keep = scratch, .before = scratch + size, .dhg = scratch + 2 * size};
 
     for (int32_t t = first + count - 1; t >= first; t--) {
         const slot s = slot_at(call, t, &call->in[1], call->in[4].data, call->in[5].data);
-        for (int32_t at = 0; at < s.rows; at += block) {
-            const int32_t rows = s.rows - at < block ? s.rows - at : block;
-            backward_block(call, &s, at, rows, start_states(&s, at, rows, H, room), keep);
-        }
+        for (int32_t at = 0; at < s.rows; at += block)
+            backward_block(call, &s, at, s.rows - at < block ? s.rows - at : block, &room);
     }
 }
 
-/* keep and the start states of a block. */
 size_t MARL__ISA(marl__scratch_gru_grad)(const marl__call *call) {
-    return (size_t)block_rows(call) * 2 * (size_t)call->in[1].cols * sizeof(float);
+    return (size_t)block_rows(call) * 5 * (size_t)call->in[1].cols * sizeof(float);
 }

@@ -37,7 +37,7 @@ MARL__LANE_FN v16 times_sign(v16 a, v16 w) {
     return v16_keep(v16_ne(w, v16_zero()), turned);
 }
 
-/* One row of the gradient; the first pass leaves dpre in db1. An output nobody reads is NULL, but db1 has memory. */
+/* One row of the gradient; the first pass leaves dpre in db1. Every output has memory (needed_outputs). */
 typedef struct mix_row {
     const float *q, *w1, *w2, *hid;
     float *dq, *dw1, *db1, *dw2;
@@ -51,7 +51,7 @@ static void grad_layer_2(const mix_row *m, int32_t E) {
         const v16 w2 = v16_load_n(m->w2 + e, E - e), hid = v16_load_n(m->hid + e, E - e);
         const v16 slope = v16_select(v16_gt(hid, v16_zero()), v16_set1(1.0f), v16_add(hid, v16_set1(1.0f)));
         v16_store_n(m->db1 + e, E - e, v16_mul(v16_mul(dtotal, v16_abs(w2)), slope));
-        if (m->dw2) v16_store_n(m->dw2 + e, E - e, times_sign(v16_mul(dtotal, hid), w2));
+        v16_store_n(m->dw2 + e, E - e, times_sign(v16_mul(dtotal, hid), w2));
     }
 }
 
@@ -62,9 +62,9 @@ static void grad_layer_1(const mix_row *m, int32_t N, int32_t E) {
             const ptrdiff_t at = (ptrdiff_t)i * E + e;
             const v16 w1 = v16_load_n(m->w1 + at, E - e), dpre = v16_load_n(m->db1 + e, E - e);
             sum = v16_fma(dpre, v16_abs(w1), sum);
-            if (m->dw1) v16_store_n(m->dw1 + at, E - e, times_sign(v16_mul(dpre, v16_set1(m->q[i])), w1));
+            v16_store_n(m->dw1 + at, E - e, times_sign(v16_mul(dpre, v16_set1(m->q[i])), w1));
         }
-        if (m->dq) m->dq[i] = v16_reduce_add(sum);
+        m->dq[i] = v16_reduce_add(sum);
     }
 }
 
@@ -76,9 +76,8 @@ void MARL__ISA(marl__run_qmix_mix_grad)(const marl__call *call, int32_t first, i
         const mix_row m = {
             .dtotal = row_of(&call->in[0], row)[0], .q = row_of(&call->in[1], row), .w1 = row_of(&call->in[2], row),
             .w2 = row_of(&call->in[3], row), .hid = row_of(&call->in[4], row),
-            .dq = call->out[0].data ? row_of(&call->out[0], row) : NULL,
-            .dw1 = call->out[1].data ? row_of(&call->out[1], row) : NULL, .db1 = row_of(&call->out[2], row),
-            .dw2 = call->out[3].data ? row_of(&call->out[3], row) : NULL,
+            .dq = row_of(&call->out[0], row), .dw1 = row_of(&call->out[1], row),
+            .db1 = row_of(&call->out[2], row), .dw2 = row_of(&call->out[3], row),
         };
         grad_layer_2(&m, E);
         grad_layer_1(&m, N, E);

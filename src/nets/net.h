@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A net is a recipe: it declares parameters in a table and appends nodes to a graph. It holds no values. The same
+ * recipe serves acting (one slot), learning (packed sequences) and the public marl_net. */
+#ifndef MARL__NETS_NET_H
+#define MARL__NETS_NET_H
+
+#include "core/base/keys.h"
+#include "core/graph/graph.h"
+
+/* What a net is built for. */
+typedef struct marl__net_shape {
+    int32_t inputs, outputs; /* columns a row */
+    int32_t groups;          /* K parameter groups: 1 shared, agents separate */
+} marl__net_shape;
+
+enum { MARL__NET_PARAMS = 40 };
+
+/* A declared net: the recipe with its settings and where its parameters stand in the table. Plain data. */
+typedef struct marl__net {
+    const struct marl__net_type *type;
+    marl__net_shape shape;
+    int32_t hidden;       /* H of the memory, 0: none */
+    int32_t width;        /* of hidden layers */
+    int32_t layer_count;  /* mlp: hidden layers */
+    int32_t widths[16];   /* mlp: of each */
+    int32_t activation, final_activation;
+    int32_t layer_norm, recurrent, orthogonal;
+    float init_gain, output_gain;
+    int32_t param_count, params[MARL__NET_PARAMS]; /* indices into the table, in the order declared */
+} marl__net;
+
+/* Values in and out of a built net. x: (space, inputs). h0: (FIRST, H) or -1 (zeros); reset: one column or -1. */
+typedef struct marl__net_values {
+    marl__val x, h0, reset;
+    marl__val out; /* (space, outputs) */
+    marl__val h;   /* (space, H) after each slot; -1 without memory */
+} marl__net_values;
+
+typedef struct marl__net_type {
+    const char *name, *help;
+    marl__key_table keys;
+    /* Reads the settings of a "net/NAME" config, or of a run's config with prefix "net.". */
+    marl_status (*configure)(marl__net *net, const marl_config *config, const char *prefix);
+    /* Adds the parameters to the table's present range. */
+    void (*declare)(marl__net *net, marl__params *params);
+    void (*build)(const marl__net *net, marl__graph *graph, int32_t slot, marl__net_values *values);
+} marl__net_type;
+
+uint32_t marl__net_type_count(void);
+const marl__net_type *marl__net_type_at(uint32_t index);       /* NULL beyond the count */
+marl_status marl__net_type_find(const char *name, const marl__net_type **out); /* MARL_E_NAME with the nearest */
+
+/* Finds the type, reads its settings, declares its parameters. config: NULL for defaults is not allowed. */
+marl_status marl__net_declare(const char *kind, const marl_config *config, const char *prefix, marl__net_shape shape,
+                              marl__params *params, marl__net *out);
+void marl__net_build(const marl__net *net, marl__graph *graph, int32_t slot, marl__net_values *values);
+
+/* Mixers: from the agents' values to the team's. */
+enum marl__mixer_kind { MARL__MIXER_NONE, MARL__MIXER_VDN, MARL__MIXER_QMIX };
+typedef struct marl__mixer {
+    int32_t kind, agents, state, embed, hyper, hyper_layers; /* hyper_layers: 1 or 2 */
+    int32_t param_count, params[16];
+} marl__mixer;
+extern const marl__key_table marl__mixer_keys;
+marl_status marl__mixer_declare(int32_t kind, const marl_config *config, const char *prefix, int32_t agents,
+                                int32_t state, marl__params *params, marl__mixer *out);
+/* q: (TEAM, agents); state: (TEAM, S) -> (TEAM, 1). */
+marl__val marl__mixer_build(const marl__mixer *mixer, marl__graph *graph, int32_t slot, marl__val q, marl__val state);
+
+/* Shared by the recipes: a linear layer's parameters with the field's default initialisation, and its node. */
+enum { MARL__GAIN_DEFAULT = 0 };
+void marl__declare_linear(marl__params *params, const char *name, int32_t groups, int32_t in, int32_t out,
+                          float orthogonal_gain, int32_t *weight, int32_t *bias);
+marl__val marl__build_linear(marl__graph *graph, int32_t slot, marl__val x, int32_t weight, int32_t bias,
+                             int32_t activation);
+int32_t marl__activation_find(const char *name); /* "relu" ... -> marl__unary */
+extern const char marl__activation_names[];      /* "identity|relu|..." for key tables */
+
+#endif
