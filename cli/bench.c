@@ -38,20 +38,21 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* microseconds: report the time for one, else how many a second. */
-static int report(const bench *bench, const char *name, const char *metric, bool microseconds, measure run, void *work) {
+/* is_time: reports the microseconds that one takes, else how many are done in a second. */
+static int report(const bench *bench, const char *name, bool is_time, measure run, void *work) {
     double values[REPEATS], seconds = 0.0;
     uint64_t done = 0;
 
     for (int i = -WARM_UPS; i < REPEATS; i++) {
         if (run(work, &done, &seconds) != MARL_OK) return fail_library();
-        if (i >= 0) values[i] = microseconds ? 1e6 * seconds / (double)done : (double)done / seconds;
+        if (i >= 0) values[i] = is_time ? 1e6 * seconds / (double)done : (double)done / seconds;
     }
     qsort(values, REPEATS, sizeof values[0], compare);
     fputs("{\"case\":", stdout);
     json_write_text(stdout, name);
-    printf(",\"metric\":\"%s\",\"median\":%.6g,\"min\":%.6g,\"max\":%.6g,\"n\":%d,\"threads\":%u}\n", metric,
-           values[REPEATS / 2], values[0], values[REPEATS - 1], REPEATS, bench->threads);
+    printf(",\"metric\":\"%s\",\"median\":%.6g,\"min\":%.6g,\"max\":%.6g,\"n\":%d,\"threads\":%u}\n",
+           is_time ? "microseconds" : "steps_per_second", values[REPEATS / 2], values[0], values[REPEATS - 1],
+           REPEATS, bench->threads);
     fflush(stdout);
     return 0;
 }
@@ -150,7 +151,7 @@ static int bench_env(const bench *bench) {
     int status = world_open(bench->env, 1, &world);
 
     snprintf(name, sizeof name, "env/%s", bench->env);
-    if (!status) status = report(bench, name, "steps_per_second", false, measure_env, &world);
+    if (!status) status = report(bench, name, false, measure_env, &world);
     world_close(&world);
     return status;
 }
@@ -248,7 +249,7 @@ static int bench_act_teams(const bench *bench, uint32_t teams) {
         goto done;
     }
     snprintf(name, sizeof name, "act/%s/%s/teams=%u", bench->algo, bench->env, teams);
-    status = report(bench, name, "microseconds", true, measure_act, &world);
+    status = report(bench, name, true, measure_act, &world);
 done:
     world_close(&world);
     return status;
@@ -278,7 +279,7 @@ static int bench_train(const bench *bench) {
     int status = make_trainer(bench, &trainer);
 
     snprintf(name, sizeof name, "train/%s/%s", bench->algo, bench->env);
-    if (!status) status = report(bench, name, "steps_per_second", false, measure_train, trainer);
+    if (!status) status = report(bench, name, false, measure_train, trainer);
     marl_trainer_destroy(trainer);
     return status;
 }

@@ -187,7 +187,8 @@ static void print_axis_label(const canvas *canvas, int row) {
     double per_row = (canvas->high_value - canvas->low) / (canvas->high - 1);
     double value = canvas->low + per_row * (canvas->high - 1 - row);
     double tick = round(value / canvas->tick) * canvas->tick;
-    bool is_labelled = fabs(value - tick) <= 0.5 * per_row - 1e-9 * per_row;
+    double off = (value - tick) / per_row;    /* of two rows equally near, the upper one gets the label */
+    bool is_labelled = off > -0.5 + 1e-6 && off < 0.5 + 1e-6;
     const char *edge = canvas->terminal->has_utf8 ? (is_labelled ? "┤" : "│") : is_labelled ? "+" : "|";
 
     printf("%s", terminal_style(canvas->terminal, STYLE_DIM));

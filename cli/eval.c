@@ -160,7 +160,8 @@ static int evaluate(const options *options, stage *stage, evaluation *result) {
     int status = options_real(options, "min-return", -INFINITY, INFINITY, &least);
 
     if (status) return status;
-    if (!(result->returns = calloc(result->episodes, sizeof *result->returns))) return fail("no memory for the returns");
+    result->returns = calloc(result->episodes, sizeof *result->returns);
+    if (!result->returns) return fail("no memory for the returns");
     if (play_episodes(stage, result) != MARL_OK) return fail_library();
     summarise(result);
     if (options_get(options, "json")) print_json(stage, result);

@@ -89,7 +89,9 @@ static uint64_t element_count(json_slice shape) {
     double number;
 
     if (!json_open(shape, &rest)) return 0;
-    while (json_next(&rest, NULL, &length)) count *= json_number(length, &number) && number < 1e12 ? (uint64_t)number : 0;
+    while (json_next(&rest, NULL, &length)) {
+        count *= json_number(length, &number) && number >= 0.0 && number < 1e12 ? (uint64_t)number : 0;
+    }
     return count;
 }
 

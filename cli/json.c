@@ -22,7 +22,11 @@ char *read_text(const char *path, size_t limit, size_t *out_bytes) {
         if (bytes + 1 >= capacity) {
             char *grown = realloc(text, capacity = capacity ? capacity * 2 : 65536);
 
-            if (!grown) break;
+            if (!grown) {
+                free(text);
+                text = NULL;
+                break;
+            }
             text = grown;
         }
         size_t got = fread(text + bytes, 1, capacity - 1 - bytes, file);

@@ -9,7 +9,7 @@
 /* Prints the keys in aligned columns under titles: key, default, what it takes, help. */
 void keys_print(const marl_config *config, const terminal *terminal);
 
-/* Writes "keys":[...],"presets":[...] of a component; "keys":[] if it has none. Returns whether the component exists. */
+/* Writes "keys":[...],"presets":[...] of a component, both empty if it has none. Returns whether it exists. */
 bool keys_write_json(const char *component);
 
 #endif

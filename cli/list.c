@@ -42,7 +42,8 @@ static int print_all(const terminal *terminal) {
     for (uint32_t i = 0; i < marl_device_kind_count(); i++) {
         bool is_usable = marl_device_probe(marl_device_kind_name(i)) == MARL_OK;
 
-        snprintf(text, sizeof text, "%s%s", is_usable ? "ready" : "not available: ", is_usable ? "" : marl_last_error());
+        if (is_usable) snprintf(text, sizeof text, "ready");
+        else snprintf(text, sizeof text, "not available: %s", marl_last_error());
         print_row(terminal, marl_device_kind_name(i), 10, text);
     }
     printf("\nThe keys of one: marl list algo/NAME, net/NAME, env/NAME, train, device.\n"

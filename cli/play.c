@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `marl play`: shows a trained team at work, one picture a step. On a terminal each picture replaces the last; elsewhere
- * they follow one another without escape codes, so that an episode can be piped into a file. */
+/* `marl play`: shows a trained team at work, one picture a step. On a terminal each picture replaces the last;
+ * elsewhere they follow one another without escape codes, so that an episode can be piped into a file. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

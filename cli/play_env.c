@@ -177,11 +177,13 @@ marl_status stage_act(stage *stage) {
 marl_status stage_step(stage *stage, uint32_t team, marl_step *step, double *out_reward) {
     marl_actions actions = {.struct_size = sizeof actions,
                             .discrete = stage->actions + (size_t)team * stage->agents};
+    uint32_t rewards;
     marl_status status;
 
     *step = (marl_step){.struct_size = sizeof *step, .rewards = stage->rewards};
     *out_reward = 0.0;
     if ((status = marl_env_step(stage->envs[team], &actions, step)) != MARL_OK) return status;
-    for (uint32_t i = 0; i < (stage->spec->reward_per_agent ? stage->agents : 1u); i++) *out_reward += stage->rewards[i];
+    rewards = stage->spec->reward_per_agent ? stage->agents : 1;
+    for (uint32_t i = 0; i < rewards; i++) *out_reward += stage->rewards[i];
     return step->terminated || step->truncated ? MARL_OK : look(stage, team);
 }

@@ -39,7 +39,8 @@ void stage_rest(stage *stage, uint32_t team);
 /* Chooses an action for every agent in play. */
 marl_status stage_act(stage *stage);
 
-/* Does a team's actions and, unless the episode is over, looks again. *out_reward: the team's reward, summed over agents if each has its own. */
+/* Does a team's actions and, unless the episode is over, looks again. *out_reward: the team's reward, summed over the
+ * agents if each has its own. */
 marl_status stage_step(stage *stage, uint32_t team, marl_step *step, double *out_reward);
 
 #endif

@@ -90,7 +90,9 @@ static void on_log(int32_t level, const char *message, void *user) {
 static marl_status on_progress(const marl_progress *progress, void *user) {
     train_run *run = user;
 
-    if (stop_count == 0) progress_update(&run->view, progress, false);
+    /* Asked again, in case Ctrl-C came before marl_trainer_run had begun. */
+    if (stop_count > 0) marl_trainer_stop(run->trainer);
+    else progress_update(&run->view, progress, false);
     return MARL_OK;
 }
 

@@ -105,7 +105,7 @@ typedef struct marl_env_spec {
     const uint32_t *agent_class;     /**< class of each agent; NULL: all class 0 */
     uint32_t state_per_agent;        /**< 1: the state is (N,S); 0: (S) */
     uint32_t reward_per_agent;       /**< 1: N rewards a step; 0: one for the team */
-    uint32_t episode_limit;          /**< steps after which an episode ends at the latest, at least 1 */
+    uint32_t episode_limit;          /**< steps after which an episode is cut (truncated) at the latest, at least 1 */
     uint32_t deterministic;          /**< 1: after reset nothing is drawn at random */
     uint32_t scalar_count;           /**< episode scalars reported at the end of an episode */
     const char *const *scalar_names; /**< their names; NULL if none */
@@ -130,7 +130,8 @@ typedef struct marl_step {
     double *scalars;      /**< scalar_count numbers, written at the end of an episode; may be NULL */
 } marl_step;
 
-/** Where observe writes. Members that are NULL are skipped. */
+/** Where observe writes. Members that are NULL are skipped. An environment finds avail and alive filled with ones, so
+ * one that masks nothing need not write them. */
 typedef struct marl_view {
     uint32_t struct_size; /**< sizeof(marl_view) */
     uint32_t reserved;    /**< zero */
@@ -229,8 +230,8 @@ MARL_API uint32_t marl_env_action_count(const marl_env *env);
 MARL_API marl_status marl_env_reset(marl_env *env, uint64_t seed);
 
 /** One step. Actions are checked first (range, availability, NaN, bounds): MARL_E_ARGUMENT or MARL_E_NOT_FINITE names
- * agent and value, and the environment is unchanged. A NaN reward is MARL_E_NOT_FINITE. MARL_E_STATE if the episode is
- * over or was never begun. */
+ * agent and value, and the environment is unchanged. Agents that are not alive may be given any action in range. A NaN
+ * reward is MARL_E_NOT_FINITE and ends the episode. MARL_E_STATE if the episode is over or was never begun. */
 MARL_API marl_status marl_env_step(marl_env *env, const marl_actions *actions, marl_step *out);
 
 /** Writes what the agents see. NaN in an observation is MARL_E_NOT_FINITE naming agent and entry; an agent alive with

@@ -117,6 +117,9 @@ marl_status marl__agent_declare(const marl_config *config, const marl__team_shap
 void marl__agent_build(const marl__agent *agent, marl__graph *graph, int32_t slot, marl__val obs, marl__val last,
                        marl__net_values *values, int32_t keep);
 
+/* The agent a learner trains, for an actor on the learner's own table; borrowed. */
+const marl__agent *marl__learner_agent(const marl__learner *learner);
+
 /* A plan for acting with up to `teams` teams side by side: one slot, state in and out. */
 typedef struct marl__actor marl__actor;
 typedef struct marl__actor_run marl__actor_run; /* arena and bindings; one thread at a time */

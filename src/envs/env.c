@@ -19,10 +19,6 @@
 #define SAVE_MAGIC 0x31766e65u /* "env1" */
 #define MOST_BUFFER (UINT64_C(1) << 31) /* entries of any one (N,O), (N,S), (N,A) buffer */
 
-#define MARL_ENV(name) extern const marl__env_family marl__env_family_##name;
-#include "envs/envs.def"
-#undef MARL_ENV
-
 #define MARL_ENV(name) &marl__env_family_##name,
 static const marl__env_family *const families[] = {
 #include "envs/envs.def"

@@ -41,6 +41,10 @@ typedef struct marl__env_family {
     const marl__env_inject *inject; /* NULL: no traces */
 } marl__env_family;
 
+#define MARL_ENV(name) extern const marl__env_family marl__env_family_##name;
+#include "envs/envs.def"
+#undef MARL_ENV
+
 /* Finds the family of "family:variant" and checks the variant. *variant points into name. MARL_E_NAME suggests the
  * nearest family or variant. */
 marl_status marl__env_find(const char *name, const marl__env_family **family, const char **variant);

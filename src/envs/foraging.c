@@ -165,9 +165,9 @@ static marl_status lbf_check(const char *variant) {
     return read_variant(variant, &parts);
 }
 
-static marl_status refuse_levels(const char *key, const char *text, int32_t count, int32_t least) {
-    return marl__fail(MARL_E_ARGUMENT, "%s is '%s'; expected a whole number from %d to %d, or %d of them separated by "
-                      "commas", key, text, least, MOST_LEVEL, count);
+static marl_status refuse_levels(const char *key, const char *text, int32_t count) {
+    return marl__fail(MARL_E_ARGUMENT, "%s is '%s'; expected a whole number from 1 to %d, or %d of them separated by "
+                      "commas", key, text, MOST_LEVEL, count);
 }
 
 /* "2" for all, or "1,2,2" one by one. Empty: *is_given = 0. */
@@ -183,10 +183,10 @@ static marl_status read_levels(const marl_config *config, const char *key, int32
     while (*is_given && found <= count) {
         size_t length = strcspn(at, ",");
         int64_t value = 0;
-        if (length >= sizeof part || found == count) return refuse_levels(key, text, count, 1);
+        if (length >= sizeof part || found == count) return refuse_levels(key, text, count);
         snprintf(part, sizeof part, "%.*s", (int)length, at);
         if (!marl__read_int(part, &value) || value < 1 || value > MOST_LEVEL) {
-            return refuse_levels(key, text, count, 1);
+            return refuse_levels(key, text, count);
         }
         levels[found++] = (int32_t)value;
         at += length;
@@ -197,7 +197,7 @@ static marl_status read_levels(const marl_config *config, const char *key, int32
             levels[i] = levels[0];
         }
     } else if (*is_given && found != count) {
-        return refuse_levels(key, text, count, 1);
+        return refuse_levels(key, text, count);
     }
     return MARL_OK;
 }
@@ -237,7 +237,8 @@ static marl_status read_level_keys(const marl_config *config, rules *r) {
         return status;
     }
     if ((status = check_range("player", r->player_low, r->player_high, r->player_count)) != MARL_OK) return status;
-    return r->food_high_is_given ? check_range("food", r->food_low, r->food_high, r->food_count) : MARL_OK;
+    /* cooperative foods have their greatest level, whatever the least */
+    return r->food_high_is_given && !r->is_coop ? check_range("food", r->food_low, r->food_high, r->food_count) : MARL_OK;
 }
 
 static marl_status read_rules(const marl_config *config, const char *variant, rules *r) {
@@ -253,8 +254,13 @@ static marl_status read_rules(const marl_config *config, const char *variant, ru
     r->cols = parts.cols;
     r->player_count = parts.players;
     r->food_count = parts.foods;
-    r->sight = parts.rows > parts.cols ? parts.rows : parts.cols;
-    r->sight = sight > 0 ? (int32_t)sight : parts.sight > 0 ? parts.sight : r->sight;
+    if (sight > 0) {
+        r->sight = (int32_t)sight;
+    } else if (parts.sight > 0) {
+        r->sight = parts.sight;
+    } else {
+        r->sight = parts.rows > parts.cols ? parts.rows : parts.cols;
+    }
     r->is_coop = coop >= 0 ? (int32_t)coop : parts.is_coop;
     r->penalty = marl__env_read_real(&reader, "penalty");
     r->normalises = (int32_t)marl__env_read_int(&reader, "normalize_reward");
@@ -1174,7 +1180,6 @@ static const marl_env_vtable vtable = {
 
 static const marl__env_inject inject = {.set_state = lbf_set_state, .get_array = lbf_get_array};
 
-extern const marl__env_family marl__env_family_lbf;
 const marl__env_family marl__env_family_lbf = {
     .name = "lbf",
     .variants = "[{sight}s-]{rows}x{cols}-{players}p-{foods}f[-coop]",

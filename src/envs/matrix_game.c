@@ -52,17 +52,20 @@ typedef struct matrix_game {
     marl_obs_slice slice;
 } matrix_game;
 
-static const double climbing[] = {11, -30, 0, -30, 7, 0, 0, 6, 5};
-static const double climbing_3p[] = {11, -30, 0, -30, 0, 0, 0, 0, 0,  -30, 0, 0, 0, 7,
-                                     0,  0,   0, 0,   0, 0, 0, 0, 0, 0,   0, 6, 5};
-static const double trivial[] = {11, 8, 0, 8, 7, 0, 0, 0, 0};
-static const double linear[] = {1, 4, 2, 0, 3, 1, 2, 5, 3};
-static const double nonlinear[] = {0, 3, 1, 0, 0, 0, 0, 6, 2};
-static const double linear_2p[] = {1, 5, 5, 9};
-static const double nonlinear_2p[] = {0, 0, 0, 10};
-static const double qplex_1[] = {10.4, 0, 10, 0, 10, 10, 10, 10, 10};
-static const double nonmonotonic[] = {8, -12, -12, -12, 0, 0, -12, 0, 0};
-static const double qplex_3[] = {8, -12, -12, -12, 6, 0, -12, 0, 6};
+static const double climbing[9] = {11, -30, 0, -30, 7, 0, 0, 6, 5};
+static const double climbing_3p[27] = {
+    11,  -30, 0, -30, 0, 0, 0, 0, 0, /* agent 0 plays 0 */
+    -30, 0,   0, 0,   7, 0, 0, 0, 0, /* 1 */
+    0,   0,   0, 0,   0, 0, 0, 6, 5, /* 2 */
+};
+static const double trivial[9] = {11, 8, 0, 8, 7, 0, 0, 0, 0};
+static const double linear[9] = {1, 4, 2, 0, 3, 1, 2, 5, 3};
+static const double nonlinear[9] = {0, 3, 1, 0, 0, 0, 0, 6, 2};
+static const double linear_2p[4] = {1, 5, 5, 9};
+static const double nonlinear_2p[4] = {0, 0, 0, 10};
+static const double qplex_1[9] = {10.4, 0, 10, 0, 10, 10, 10, 10, 10};
+static const double nonmonotonic[9] = {8, -12, -12, -12, 0, 0, -12, 0, 0};
+static const double qplex_3[9] = {8, -12, -12, -12, 6, 0, -12, 0, 6};
 
 /* Two-step game: the first move of agent 0 picks one of these for the second step. */
 static const double two_step_payoff[2][4] = {{7, 7, 7, 7}, {0, 1, 1, 8}};
@@ -457,11 +460,18 @@ static void describe(matrix_game *e) {
     }
 }
 
-static uint64_t hash_rules(const matrix_game *e, int32_t number) {
+/* What is played, not what it is called: penalty and penalty-100 are one game. */
+static uint64_t hash_rules(const matrix_game *e) {
     uint64_t hash = marl__env_hash_text(MARL__ENV_HASH, "matrix 1");
 
-    hash = marl__env_hash_text(hash, e->game->name);
-    hash = marl__env_hash_int(hash, number);
+    hash = marl__env_hash_int(hash, e->game->payoff_kind);
+    hash = marl__env_hash_int(hash, e->game->ending);
+    hash = marl__env_hash_int(hash, e->game->sight);
+    hash = marl__env_hash_int(hash, e->agents);
+    hash = marl__env_hash_int(hash, e->actions);
+    for (size_t i = 0; i < sizeof e->payoff / sizeof e->payoff[0]; i++) {
+        hash = marl__env_hash_real(hash, e->payoff[i]);
+    }
     hash = marl__env_hash_int(hash, e->limit);
     hash = marl__env_hash_int(hash, e->limit_is_terminal);
     hash = marl__env_hash_int(hash, e->shows_actions);
@@ -493,7 +503,7 @@ static marl_status matrix_create(marl__heap *heap, const char *name, const char 
         fill_payoff(e, number);
     }
     describe(e);
-    e->hash = hash_rules(e, number);
+    e->hash = hash_rules(e);
     *out = e;
     return MARL_OK;
 }
@@ -532,7 +542,6 @@ static const marl_env_vtable vtable = {
     .destroy = matrix_destroy,
 };
 
-extern const marl__env_family marl__env_family_matrix;
 const marl__env_family marl__env_family_matrix = {
     .name = "matrix",
     .variants = "two_step, climbing[-3p], penalty-K, [non]linear[-2p], trivial, qplex-1|3, nonmonotonic, xor[-N], "

@@ -13,7 +13,7 @@ typedef struct marl__net_shape {
     int32_t groups;          /* K parameter groups: 1 shared, agents separate */
 } marl__net_shape;
 
-enum { MARL__NET_PARAMS = 40 };
+enum { MARL__NET_PARAMS = 72 };
 
 /* A declared net: the recipe with its settings and where its parameters stand in the table. Plain data. */
 typedef struct marl__net {

@@ -10,12 +10,14 @@
 
 enum { MARL__PANEL = 16 };
 
+typedef void marl__cpu_map_fn(int32_t kind, int32_t n, const float *x, float *y);
+
 /* map: y = f(x) for a fusable marl__unary kind, MARL__EXP or MARL__LOG; anything else copies. y may be x. */
 #define MARL__CPU_DECLARE(isa) \
     extern const marl__kernel marl__cpu_kernels_##isa[MARL__OP_COUNT]; \
     extern const marl__products marl__cpu_products_##isa; \
     extern const marl__flat_kernels marl__cpu_flat_##isa; \
-    void marl__cpu_map_##isa(int32_t kind, int32_t n, const float *x, float *y);
+    marl__cpu_map_fn marl__cpu_map_##isa;
 
 MARL__CPU_DECLARE(portable)
 MARL__CPU_DECLARE(avx2)

@@ -380,13 +380,38 @@ MARL__LANE_FN v16 v16_scale2(v16 a, v16 n) {
     return v16_mul(v16_mul(a, v16_exp2_i(half)), v16_exp2_i(v16i_sub(whole, half)));
 #endif
 }
-/* The first count floats; a whole vector where count is 16 or more. */
+/* The first count floats, count >= 0; a whole vector where count is 16 or more. */
 MARL__LANE_FN v16 v16_load_n(const float *p, int32_t count) {
     return count >= 16 ? v16_load(p) : v16_load_tail(p, v16m_tail(count));
 }
 MARL__LANE_FN void v16_store_n(float *p, int32_t count, v16 a) {
+#if defined(MARL__ISA_AVX2)
+    /* Masked stores take tens of cycles on some processors; count rarely changes, so branches are cheap. */
+    if (count >= 8) {
+        _mm256_storeu_ps(p, a.lo);
+        if (count >= 16) {
+            _mm256_storeu_ps(p + 8, a.hi);
+            return;
+        }
+        p += 8;
+        a.lo = a.hi;
+    }
+    __m128 rest = _mm256_castps256_ps128(a.lo);
+    if (count & 4) {
+        _mm_storeu_ps(p, rest);
+        p += 4;
+        rest = _mm256_extractf128_ps(a.lo, 1);
+    }
+    if (count & 2) {
+        _mm_storel_pi((__m64 *)(void *)p, rest);
+        p += 2;
+        rest = _mm_movehl_ps(rest, rest);
+    }
+    if (count & 1) _mm_store_ss(p, rest);
+#else
     if (count >= 16) v16_store(p, a);
     else v16_store_tail(p, v16m_tail(count), a);
+#endif
 }
 
 /* The one tree: 0+8, 1+9, ...; then 0+4, ...; then 0+2, 1+3; then 0+1. */

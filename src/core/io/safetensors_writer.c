@@ -251,25 +251,32 @@ static bool entry_before(const void *a, const void *b, const void *ctx) {
     return first_bytes != second_bytes ? first_bytes > second_bytes : first->index < second->index;
 }
 
-/* Orders the tensors, places them from 0 on and takes their checksums. */
+/* Orders the tensors and places them from 0 on. */
 static marl_status lay_out(marl__safetensors_writer *writer, output *result) {
     char shown[80];
     size_t end = 0;
     marl__tensor_sort(writer->entries, writer->count, sizeof *writer->entries, entry_before, NULL);
     for (uint32_t i = 0; i < writer->count; i++) {
-        entry *tensor = &writer->entries[i];
-        tensor->info.offset = end;
-        if (!marl__add_size(end, (size_t)tensor->info.byte_count, &end)) {
+        marl__tensor_info *info = &writer->entries[i].info;
+        info->offset = end;
+        if (!marl__add_size(end, (size_t)info->byte_count, &end)) {
             return marl__fail(MARL_E_ARGUMENT, "tensor \"%s\": the size of the file overflows",
-                              marl__tensor_show(tensor->info.name, shown));
+                              marl__tensor_show(info->name, shown));
         }
+    }
+    result->file_bytes = end; /* the image's bytes are added when they are known */
+    return MARL_OK;
+}
+
+static marl_status take_checksums(marl__safetensors_writer *writer, output *result) {
+    for (uint32_t i = 0; i < writer->count; i++) {
+        entry *tensor = &writer->entries[i];
         marl_status status = pass_over(tensor, result->chunk, NULL, &tensor->crc);
         if (status != MARL_OK) {
             return status;
         }
         marl__tensor_write_crc(tensor->crc, result->checksums + 8 * (size_t)i);
     }
-    result->file_bytes = end; /* the image's bytes are added when they are known */
     return MARL_OK;
 }
 
@@ -421,6 +428,7 @@ marl_status marl__safetensors_finish(marl__safetensors_writer *writer, const mar
     if ((status = writer->status) != MARL_OK) goto done;
     if ((status = allocate(writer, &result)) != MARL_OK) goto done;
     if ((status = lay_out(writer, &result)) != MARL_OK) goto done;
+    if ((status = take_checksums(writer, &result)) != MARL_OK) goto done;
     collect_texts(writer, &result);
     if ((status = build_image(writer, &result)) != MARL_OK) goto done;
     if ((status = check_image(writer, &result)) != MARL_OK) goto done;

@@ -6,6 +6,7 @@
  * exp and sqrt take y as well, abs, square and log their argument x. */
 #include "backends/cpu/isa/kernels.h"
 #include "backends/cpu/isa/vmath.h"
+#include "backends/cpu/product.h"
 
 /* Loops over the elements with x (and b), sixteen at a time; `expression` is the new value. */
 #define MAP(expression)                                     \
@@ -26,20 +27,12 @@ static void map(int32_t kind, const float *reals, int32_t n, const float *in, fl
     const v16 factor = v16_set1(reals[0]), shift = v16_set1(reals[1]);
 
     switch (kind) {
-    case MARL__RELU: MAP(v16_activate(x, MARL__RELU));
-    case MARL__LEAKY_RELU: MAP(v16_activate(x, MARL__LEAKY_RELU));
-    case MARL__ELU: MAP(v16_activate(x, MARL__ELU));
-    case MARL__SELU: MAP(v16_activate(x, MARL__SELU));
-    case MARL__TANH: MAP(v16_activate(x, MARL__TANH));
-    case MARL__SIGMOID: MAP(v16_activate(x, MARL__SIGMOID));
     case MARL__ABS: MAP(v16_abs(x));
     case MARL__NEG: MAP(v16_neg(x));
     case MARL__SQUARE: MAP(v16_mul(x, x));
-    case MARL__EXP: MAP(v16_exp(x));
-    case MARL__LOG: MAP(v16_log(x));
     case MARL__SQRT: MAP(v16_sqrt(x));
     case MARL__AFFINE: MAP(v16_fma(factor, x, shift));
-    default: memcpy(out, in, (size_t)n * sizeof *out);
+    default: MARL__ISA(marl__cpu_map)(kind, n, in, out);
     }
 }
 
@@ -48,15 +41,15 @@ void MARL__ISA(marl__run_unary)(const marl__call *call, int32_t first, int32_t c
         row_of(&call->out[0], first));
 }
 
-static const float selu_scale = 1.0507009873554805f, selu_scale_alpha = 1.0507009873554805f * 1.6732632423543772f;
-
 MARL__LANE_FN v16 positive(v16 x, v16 yes, v16 no) { return v16_select(v16_gt(x, v16_zero()), yes, no); }
 
-/* a: dy; b: the value or the argument. */
-static void map_grad(int32_t kind, const float *reals, int32_t n, const float *in_a, const float *in_b, float *out) {
+/* in, in_a: dy; in_b: the value or the argument. */
+static void map_grad(int32_t kind, const float *reals, int32_t n, const float *in, const float *in_b, float *out) {
     const v16 zero = v16_zero(), one = v16_set1(1.0f), half = v16_set1(0.5f), two = v16_set1(2.0f);
-    const v16 slope = v16_set1(0.01f), scale = v16_set1(selu_scale), low = v16_set1(selu_scale_alpha);
+    const v16 slope = v16_set1(0.01f), scale = v16_set1(MARL__SELU_SCALE);
+    const v16 low = v16_set1(MARL__SELU_SCALE * MARL__SELU_ALPHA);
     const v16 factor = v16_set1(reals[0]);
+    const float *in_a = in;
 
     switch (kind) {
     case MARL__RELU: MAP_2(positive(b, a, zero));
@@ -66,13 +59,13 @@ static void map_grad(int32_t kind, const float *reals, int32_t n, const float *i
     case MARL__TANH: MAP_2(v16_mul(a, v16_fnma(b, b, one)));
     case MARL__SIGMOID: MAP_2(v16_mul(a, v16_mul(b, v16_sub(one, b))));
     case MARL__ABS: MAP_2(positive(b, a, v16_keep(v16_lt(b, zero), v16_neg(a))));
-    case MARL__NEG: MAP_2((void)b, v16_neg(a));
+    case MARL__NEG: MAP(v16_neg(x));
     case MARL__SQUARE: MAP_2(v16_mul(a, v16_mul(two, b)));
     case MARL__EXP: MAP_2(v16_mul(a, b));
     case MARL__LOG: MAP_2(v16_div(a, b));
     case MARL__SQRT: MAP_2(v16_div(v16_mul(a, half), b));
-    case MARL__AFFINE: MAP_2((void)b, v16_mul(a, factor));
-    default: memcpy(out, in_a, (size_t)n * sizeof *out);
+    case MARL__AFFINE: MAP(v16_mul(x, factor));
+    default: memcpy(out, in, (size_t)n * sizeof *out);
     }
 }
 

@@ -8,10 +8,6 @@
 #include "backends/cpu/isa/kernels.h"
 #include "backends/cpu/isa/vmath.h"
 
-MARL__LANE_FN v16 elu(v16 x) {
-    return v16_select(v16_gt(x, v16_zero()), x, v16_sub(v16_exp(v16_min(v16_zero(), x)), v16_set1(1.0f)));
-}
-
 void MARL__ISA(marl__run_qmix_mix)(const marl__call *call, int32_t first, int32_t count) {
     const int32_t N = call->in[0].cols, E = call->in[2].cols;
 
@@ -23,7 +19,7 @@ void MARL__ISA(marl__run_qmix_mix)(const marl__call *call, int32_t first, int32_
             v16 pre = v16_load_n(b1 + e, E - e);
             for (int32_t i = 0; i < N; i++)
                 pre = v16_fma(v16_set1(q[i]), v16_abs(v16_load_n(w1 + (ptrdiff_t)i * E + e, E - e)), pre);
-            const v16 hid = elu(pre); /* elu(0) = 0: lanes beyond E add nothing */
+            const v16 hid = v16_elu(pre, 1.0f); /* elu(0) = 0: lanes beyond E add nothing */
             total = v16_fma(hid, v16_abs(v16_load_n(w2 + e, E - e)), total);
             if (call->out[1].data) v16_store_n(row_of(&call->out[1], row) + e, E - e, hid);
         }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finished episodes, kept for learning: a ring in one block, whole episodes at their real length, the oldest leave
+ * first. Which episodes are kept depends on their number and their bytes alone, never on where they lie, so a ring
+ * filled again in order from a checkpoint goes on as the old one would have. */
+#ifndef MARL__RUN_REPLAY_H
+#define MARL__RUN_REPLAY_H
+
+#include "algos/learner.h"
+
+typedef struct marl__replay marl__replay;
+
+/* Bytes that an episode of `length` transitions takes in the ring; 0 if they cannot be counted. */
+size_t marl__replay_episode_bytes(const marl__team_shape *shape, int32_t length);
+
+/* At most `episodes` episodes in at most `bytes` bytes, one largest episode of which is kept free so that a place can
+ * always be found. least: episodes of the largest size that must fit; MARL_E_ARGUMENT says what that would take. */
+marl_status marl__replay_create(marl__heap *heap, const marl__team_shape *shape, int64_t episodes, int64_t bytes,
+                                int32_t least, marl__replay **out);
+void marl__replay_destroy(marl__replay *replay);
+
+/* Copies an episode in; older ones leave as needed. Its length is from 1 to the shape's limit. */
+void marl__replay_add(marl__replay *replay, const marl__episode *episode);
+/* Takes a place for an episode as marl__replay_add does and gives its arrays, which the caller fills. */
+void marl__replay_reserve(marl__replay *replay, int32_t length, int32_t terminated, marl__episode *out);
+void marl__replay_clear(marl__replay *replay);
+
+int32_t marl__replay_count(const marl__replay *replay);
+/* Episode `index` in order of age, the oldest 0; valid until the next add. */
+void marl__replay_get(const marl__replay *replay, int32_t index, marl__episode *out);
+
+/* `count` different episodes, every set equally likely; with exactly that many stored: all, in order. count is at most
+ * what is stored. */
+void marl__replay_sample(marl__replay *replay, marl__rng *rng, int32_t count, marl__episode *out);
+
+#endif

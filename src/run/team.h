@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From what an environment says about itself to what learners and policies are built for. Used by trainer and policy
+ * alike, so that a team sees at play exactly what it saw in training. */
+#ifndef MARL__RUN_TEAM_H
+#define MARL__RUN_TEAM_H
+
+#include "algos/learner.h"
+#include "marl/env.h"
+
+/* Sizes of a team. spec: passed marl__env_spec_check. O is the greatest observation length and A the greatest action
+ * count over the agents (smaller observations are padded with zeros, missing actions are masked by availability);
+ * state is N x S when the state is per agent; rewards is N when the reward is per agent. MARL_E_UNSUPPORTED names the
+ * agent whose actions are not one of a number, or whose observation type differs from agent 0's; MARL_E_SHAPE if the
+ * sizes together are beyond what can be addressed. */
+marl_status marl__team_shape_of(const marl_env_spec *spec, marl__team_shape *out);
+
+/* Scale and shift, (N,O) each, by which x * scale + shift lies in [-1, 1]: for entries in REAL and IMAGE slices whose
+ * range is known; 1 and 0 for all others. spec: one that marl__team_shape_of took; obs: its O. */
+void marl__team_obs_scaling(const marl_env_spec *spec, int32_t obs, float *scale, float *shift);
+
+/* out[i] = x[i] * scale[i] + shift[i], each operation rounded; out may be x. The one place where it is computed. */
+void marl__scale_obs(size_t count, const float *x, const float *scale, const float *shift, float *out);
+
+#endif

@@ -1,0 +1,276 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Tests of the command-line program, from the repository's root: sh tests/cli.sh [PROGRAM]. Everything it writes is in
+# a temporary directory. Ends with "N passed, N failed, N skipped"; the exit status is 1 if any failed.
+
+program=${1:-bin/marl}
+case $program in /*) ;; *) program=$PWD/$program ;; esac
+if [ ! -x "$program" ]; then
+    echo "tests/cli.sh: there is no program $program; build it with make" >&2
+    exit 1
+fi
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+cd "$work" || exit 1
+unset LC_ALL LC_CTYPE LANG
+passed=0
+failed=0
+skipped=0
+
+# Runs the program; output in out, messages in err, exit status in $status.
+marl() {
+    "$program" "$@" >out 2>err
+    status=$?
+}
+
+good() {
+    passed=$((passed + 1))
+}
+
+bad() {
+    failed=$((failed + 1))
+    echo "FAILED: $1" >&2
+    echo "  exit status $status" >&2
+    sed 's/^/  err: /' err | head -5 >&2
+    sed 's/^/  out: /' out | tail -5 >&2
+}
+
+# expect NAME STATUS [FILE PATTERN]...: the last call ended so, and each file has a line that matches.
+expect() {
+    name=$1
+    if [ "$status" -ne "$2" ]; then
+        bad "$name: exit status $2 expected"
+        return
+    fi
+    shift 2
+    while [ $# -gt 1 ]; do
+        if ! grep -q -e "$2" "$1"; then
+            bad "$name: \"$2\" expected in $1"
+            return
+        fi
+        shift 2
+    done
+    good
+}
+
+# holds NAME COMMAND...: the command succeeds.
+holds() {
+    name=$1
+    shift
+    if "$@" >/dev/null 2>&1; then good; else bad "$name"; fi
+}
+
+is_json() {
+    if command -v python3 >/dev/null; then
+        python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$1"
+    else
+        grep -q '^{.*}$' "$1"
+    fi
+}
+
+has_no_escape() {
+    ! grep -q "$(printf '\033')" "$1"
+}
+
+differ() {
+    ! cmp -s "$1" "$2"
+}
+
+# --- help, names, flags
+marl --version
+expect "version" 0 out '^marl [0-9][0-9]*\.[0-9]'
+marl
+expect "no command shows the overview" 2 out 'train'
+marl help
+expect "help" 0 out 'usage: marl'
+for command in train eval play info list bench; do
+    marl help "$command"
+    expect "help $command" 0 out "usage: marl $command"
+    marl "$command" --help
+    expect "$command --help" 0 out "usage: marl $command"
+done
+marl train --help --algo qmix --env lbf:5x5-2p-1f-coop
+expect "keys of a run" 0 out '^  lr ' out '^  seed ' out '^  net\.' out '^  env\.' out '^presets'
+marl trian
+expect "unknown command" 2 err 'did you mean train'
+marl train --alog qmix
+expect "unknown flag" 2 err 'did you mean --algo'
+marl eval --episode=3 x
+expect "unknown flag with a value" 2 err 'did you mean --episodes'
+marl train --steps
+expect "missing value" 2 err 'needs a value'
+marl train --steps 1.5 --algo qmix --env matrix:two_step
+expect "steps that are no whole number" 2 err '1\.5'
+marl train --algo qmix --env matrix:two_step
+expect "train without steps" 2 err '--steps'
+marl train --env matrix:two_step --steps 10
+expect "train without algo" 2 err '--algo'
+marl train --algo qmxi --env matrix:two_step --steps 10
+expect "unknown algorithm" 1 err 'qmxi' err 'qmix'
+marl train --algo qmix --env matrix:two_stp --steps 10
+expect "unknown environment" 1 err 'two_stp' err 'two_step'
+marl train --algo qmix --env matrix:two_step --steps 10 --set lrr=1
+expect "unknown key" 1 err 'lrr' err 'lr[^r]'
+marl train --algo qmix --env matrix:two_step --steps 10 --set lr=fast
+expect "value that is no number" 1 err 'lr'
+marl train --algo qmix --env matrix:two_step --steps 10 --set lr
+expect "set without a value" 2 err 'KEY=VALUE'
+marl train --algo qmix --env matrix:two_step --steps 10 --preset tund
+expect "unknown preset" 1 err 'tund'
+marl train --algo qmix --env matrix:two_step --steps 10 --device abacus
+expect "unknown device" 1 err 'abacus'
+holds "a refused train leaves nothing behind" test ! -e runs/qmix-matrix-two_step-0/checkpoint.safetensors
+marl eval
+expect "eval of nothing" 2 err 'which team'
+marl eval nowhere
+expect "eval of a missing file" 1 err 'nowhere'
+marl info nowhere
+expect "info of a missing file" 1 err 'nowhere'
+marl bench evn
+expect "unknown case" 2 err 'env'
+
+# --- list
+marl list
+expect "list" 0 out 'qmix' out 'gru' out 'lbf' out 'cpu'
+marl list --json
+expect "list --json" 0 out '"algorithms"' out '"nets"' out '"environments"' out '"devices"'
+holds "list --json is JSON" is_json out
+if command -v python3 >/dev/null; then
+    holds "every part has keys" python3 -c '
+import json
+d = json.load(open("out"))
+parts = d["algorithms"] + d["environments"] + d["nets"] + [d["train"]]
+assert {"iql", "vdn", "qmix"} <= {a["name"] for a in d["algorithms"]}
+assert all("keys" in p for p in parts) and all(a["keys"] for a in d["algorithms"]) and d["train"]["keys"]
+assert all(k["help"] and k["type"] for p in parts for k in p["keys"])
+assert all(v["available"] or v["reason"] for v in d["devices"])'
+else
+    skipped=$((skipped + 1))
+fi
+marl list algo/qmix
+expect "keys of a component" 0 out 'lr'
+
+# --- train, in the default directory
+marl train --algo qmix --env matrix:two_step --steps 2000 --seed 3
+expect "train a matrix game" 0 out '100%' out 'done at 2,0' out 'play runs/qmix-matrix-two_step-3'
+for file in checkpoint.safetensors policy.safetensors metrics.jsonl metrics.csv config.json; do
+    holds "train writes $file" test -s "runs/qmix-matrix-two_step-3/$file"
+done
+holds "no escape codes off a terminal" has_no_escape out
+marl train --algo qmix --env matrix:two_step --steps 2000 --seed 3
+expect "an existing run is not overwritten" 1 err 'resume' err 'force'
+cp runs/qmix-matrix-two_step-3/checkpoint.safetensors first
+marl train --algo qmix --env matrix:two_step --steps 2000 --seed 3 --force --threads 2
+expect "unless it is forced" 0 out 'done'
+holds "the same seed and two threads give the same bytes" cmp first runs/qmix-matrix-two_step-3/checkpoint.safetensors
+marl train --config runs/qmix-matrix-two_step-3/config.json --steps 2000 --out again --threads 1
+expect "train from a config.json" 0 out 'done'
+holds "and again the same bytes" cmp first again/checkpoint.safetensors
+printf '{"component": "run/vdn/lbf:5x5-2p-1f-coop", "lr": 0.001,\n "envs": 4}\n' >flat.json
+marl train --config flat.json --steps 2k --seed 1 --out deep/er/lbf --preset quick
+expect "train foraging from a flat config" 0 out 'vdn learns lbf:5x5-2p-1f-coop' out '4 environments'
+marl train --config flat.json --steps 2000 --seed 2 --out other --init deep/er/lbf/policy.safetensors --preset quick
+expect "start from a policy" 0 out 'done'
+
+# --- resume
+half=half/run
+marl train --config flat.json --steps 1000 --seed 1 --out $half --preset quick --set horizon=2000
+expect "train half" 0 out 'done'
+marl train --resume $half --seed 4
+expect "resume refuses another seed" 1 err '--seed 4' err 'this run has 1'
+marl train --resume $half --set lr=0.5
+expect "resume refuses another key" 1 err 'lr=0.5' err '0.001'
+marl train --resume $half --algo qmix
+expect "resume refuses another algorithm" 1 err '--algo qmix' err 'vdn'
+marl train --resume $half --env lbf:6x6-2p-1f-coop
+expect "resume refuses another environment" 1 err '--env'
+marl train --resume $half --envs 5
+expect "resume refuses another number of environments" 1 err '--envs 5'
+marl train --resume $half --out elsewhere
+expect "resume refuses another directory" 1 err '--out'
+marl train --resume $half --init deep/er/lbf/policy.safetensors
+expect "resume refuses other parameters" 1 err '--init'
+marl train --resume nowhere --steps 10
+expect "resume of nothing" 1 err 'nowhere'
+marl train --resume $half --algo vdn --seed 1 --envs 4 --set lr=0.001 --steps 2000 --threads 2
+expect "resume accepts equal flags, more steps, other threads" 0 out 'from step 1,0' out 'done at 2,0'
+holds "half and half is a whole, byte for byte" cmp $half/checkpoint.safetensors deep/er/lbf/checkpoint.safetensors
+marl train --resume $half
+expect "resume of a finished run" 0 out 'already'
+mkdir broken && cp $half/* broken/
+head -c 200 $half/checkpoint.safetensors >broken/checkpoint.safetensors
+marl train --resume broken --steps 3000
+expect "a truncated checkpoint is refused" 1 err 'marl: .'
+
+# --- Ctrl-C, and going on
+"$program" train --algo vdn --env lbf:5x5-2p-1f-coop --steps 500M --seed 5 --out stopped >out 2>err &
+child=$!
+tries=0
+while [ $tries -lt 100 ] && ! grep -q '%' out; do
+    sleep 0.2
+    tries=$((tries + 1))
+done
+sleep 1
+kill -INT $child
+wait $child
+status=$?
+expect "Ctrl-C stops and says how to go on" 130 out '^stopped at ' out 'train --resume stopped --steps 500000000'
+holds "with a checkpoint" test -s stopped/checkpoint.safetensors
+steps=$(sed -n 's/^stopped at \([0-9,]*\) steps.*/\1/p' out | tr -d ,)
+marl train --resume stopped --steps $((${steps:-0} + 400))
+expect "and it goes on" 0 out 'goes on in stopped' out 'done'
+
+# --- eval
+marl eval deep/er/lbf --episodes 40 --seed 9 --epsilon 0.05 --json
+expect "eval --json" 0 out '"mean":' out '"interval":\[' out '"win_rate":' out '"algo":"vdn"' out '"episodes":40'
+holds "eval --json is JSON" is_json out
+if command -v python3 >/dev/null; then
+    holds "the figures agree with the returns" python3 -c '
+import json, statistics
+d = json.load(open("out"))
+r = d["returns"]
+assert len(r) == 40 and abs(statistics.mean(r) - d["mean"]) < 1e-9 and abs(statistics.stdev(r) - d["std"]) < 1e-9
+assert d["interval"][0] <= d["mean"] <= d["interval"][1] and d["epsilon"] == 0.05 and d["seed"] == 9'
+else
+    skipped=$((skipped + 1))
+fi
+cp out eval.first
+marl eval deep/er/lbf/policy.safetensors --episodes 40 --seed 9 --epsilon 0.05 --json --threads 2
+holds "eval of the file is eval of the directory" cmp out eval.first
+marl eval deep/er/lbf --episodes 40 --seed 10 --epsilon 1 --json
+holds "another seed plays other episodes" differ out eval.first
+marl eval deep/er/lbf --episodes 5
+expect "eval in words" 0 out 'return .*interval.*5 episodes'
+marl eval deep/er/lbf --episodes 5 --min-return 2
+expect "--min-return not reached" 1 err 'below --min-return 2'
+marl eval deep/er/lbf --episodes 5 --min-return -1
+expect "--min-return reached" 0
+marl eval deep/er/lbf --episodes 5 --set env.sihgt=2
+expect "unknown key of the environment" 1 err 'sihgt'
+marl eval deep/er/lbf --episodes 5 --set lr=2
+expect "a key that is not the environment's" 2 err 'env\.KEY'
+marl eval deep/er/lbf --episodes 5 --env matrix:two_step
+expect "an environment that does not fit" 1 err '.'
+: >empty.safetensors
+marl eval empty.safetensors
+expect "eval of an empty file" 1 err 'marl: .'
+
+# --- play, info, bench
+marl play deep/er/lbf --episodes 2
+expect "play" 0 out '^episode 1  step 0' out '^episode 2: return'
+holds "play writes no escape codes off a terminal" has_no_escape out
+marl info deep/er/lbf
+expect "info of a directory" 0 out 'vdn on lbf:5x5-2p-1f-coop' out 'checkpoint.safetensors'
+marl info deep/er/lbf/policy.safetensors
+expect "info of a policy" 0 out '2 agents' out 'F32' out 'tensors'
+marl info deep/er/lbf/checkpoint.safetensors
+expect "info of a checkpoint" 0 out 'tensors'
+marl info empty.safetensors
+expect "info of an empty file" 1 err 'empty.safetensors'
+marl bench env
+expect "bench" 0 out '^{"case":"env/lbf.*"metric":"steps_per_second","median":'
+holds "bench prints JSON" is_json out
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

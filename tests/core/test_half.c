@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Half precision: every half against its definition in double, and rounding at every boundary between two halves. */
+#include <check.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/io/half.h"
+
+static uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static float float_of(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* What a finite half means. */
+static double meaning(uint16_t half) {
+    int exponent = half >> 10 & 31, fraction = half & 1023;
+    double size = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+    return half & 0x8000 ? -size : size;
+}
+
+static int is_nan_half(uint16_t half) {
+    return (half & 0x7c00) == 0x7c00 && (half & 0x3ff);
+}
+
+START_TEST(all_halves_there_and_back) {
+    for (uint32_t i = 0; i < 65536; i++) {
+        uint16_t half = (uint16_t)i;
+        float value = marl__f16_to_f32(half);
+        if (is_nan_half(half)) {
+            ck_assert(isnan(value));
+            ck_assert_uint_eq(bits_of(value) >> 31, half >> 15);
+            ck_assert_uint_eq(marl__f32_to_f16(value), half | 0x200); /* quiet, payload kept */
+            continue;
+        }
+        if ((half & 0x7fff) == 0x7c00) {
+            ck_assert(isinf(value) && (value < 0) == (half >> 15));
+        } else {
+            ck_assert_double_eq(value, meaning(half));
+        }
+        ck_assert_uint_eq(bits_of(value) >> 31, half >> 15); /* the sign of zero too */
+        ck_assert_uint_eq(marl__f32_to_f16(value), half);
+    }
+}
+END_TEST
+
+/* Between two neighbours: the middle goes to the even one, one float below and above it to the nearer one. */
+START_TEST(all_boundaries_round_to_nearest_even) {
+    for (uint32_t i = 0; i < 0x7c00; i++) {
+        for (uint32_t sign = 0; sign <= 0x8000; sign += 0x8000) {
+            uint16_t low = (uint16_t)(i | sign), high = (uint16_t)((i + 1) | sign);
+            double upper = i + 1 == 0x7c00 ? 65536.0 : fabs(meaning(high));
+            float middle = (float)((fabs(meaning(low)) + upper) / 2); /* exact: 12 bits suffice */
+            float below = nextafterf(middle, 0), above = nextafterf(middle, INFINITY);
+            float flip = sign ? -1.0f : 1.0f;
+            ck_assert_uint_eq(marl__f32_to_f16(flip * middle), i & 1 ? high : low);
+            ck_assert_uint_eq(marl__f32_to_f16(flip * below), low);
+            ck_assert_uint_eq(marl__f32_to_f16(flip * above), high);
+        }
+    }
+}
+END_TEST
+
+START_TEST(extremes) {
+    ck_assert_uint_eq(marl__f32_to_f16(0.0f), 0);
+    ck_assert_uint_eq(marl__f32_to_f16(-0.0f), 0x8000);
+    ck_assert_uint_eq(marl__f32_to_f16(1.0f), 0x3c00);
+    ck_assert_uint_eq(marl__f32_to_f16(65504.0f), 0x7bff);
+    ck_assert_uint_eq(marl__f32_to_f16(65520.0f), 0x7c00);
+    ck_assert_uint_eq(marl__f32_to_f16(3.4e38f), 0x7c00);
+    ck_assert_uint_eq(marl__f32_to_f16(-INFINITY), 0xfc00);
+    ck_assert_uint_eq(marl__f32_to_f16(float_of(1)), 0);             /* the smallest float */
+    ck_assert_uint_eq(marl__f32_to_f16(float_of(0x7f800001)), 0x7e00); /* a NaN whose payload is in the lost bits */
+    ck_assert_uint_eq(marl__f32_to_f16(float_of(0xffffffff)), 0xffff);
+}
+END_TEST
+
+Suite *marl__suite_core_half(void) {
+    Suite *suite = suite_create("half");
+    TCase *tests = tcase_create("half");
+    tcase_add_test(tests, all_halves_there_and_back);
+    tcase_add_test(tests, all_boundaries_round_to_nearest_even);
+    tcase_add_test(tests, extremes);
+    suite_add_tcase(suite, tests);
+    return suite;
+}

@@ -1,0 +1,1127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every op on every CPU backend, from one table.
+ *
+ * A row of the table is a small graph with one op of interest, its inputs, and the same function written naively in
+ * double. For each row and each shape (1, odd and wide columns, no rows, spare capacity, packed episodes of uneven
+ * length, more rows than a gradient chain, shared and grouped parameters):
+ *   - the output equals the naive one;
+ *   - the gradient of sum(output * seed) equals central differences of the naive one. These are taken in double, so
+ *     they are good to about 1e-9 and the tolerance is that of float arithmetic alone;
+ *   - AVX2 and AVX-512 give the same bits;
+ *   - running unit by unit, two runs in turn, gives the bits of running at once;
+ *   - a team gives the same bits alone as in its batch;
+ *   - rows beyond the counts are neither read (they hold NaN) nor written.
+ * The graphs together must contain every op of ops.def. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/rng.h"
+#include "core/graph/plan.h"
+#include "marl/config.h"
+#include "support/support.h"
+
+Suite *marl__suite_core_ops(void);
+
+/* Shapes ---------------------------------------------------------------------------------------------------------- */
+
+/* A and B are numbers of columns; what they stand for is the case's business. */
+typedef struct shape {
+    const char *name;
+    int32_t agents, A, B, groups;
+    const int32_t *map; /* agent -> group, where it is not the identity */
+    int32_t slots;
+    int32_t active[8];
+} shape;
+
+static const int32_t two_groups[] = {1, 0, 1};
+
+static const shape shapes[] = {
+    {"one of everything", 1, 1, 1, 1, NULL, 1, {1}},
+    {"uneven episodes", 3, 3, 5, 1, NULL, 5, {5, 4, 4, 1, 1}},
+    {"a group an agent", 3, 7, 2, 3, NULL, 4, {4, 3, 3, 1}},
+    {"two groups", 3, 5, 17, 2, two_groups, 3, {3, 3, 2}},
+    {"whole vectors", 2, 16, 33, 1, NULL, 3, {2, 2, 1}},
+    {"wide", 2, 70, 130, 2, NULL, 2, {3, 2}},
+    {"many rows", 3, 6, 4, 1, NULL, 3, {120, 120, 110}},
+    {"many grouped rows", 3, 4, 3, 3, NULL, 3, {120, 120, 110}},
+    {"no rows", 2, 3, 2, 2, NULL, 0, {0}},
+};
+enum { SHAPE_COUNT = sizeof shapes / sizeof shapes[0] };
+
+/* Cases ------------------------------------------------------------------------------------------------------------ */
+
+/* Numbers of columns of a leaf. */
+typedef enum dim { DIM_1, DIM_A, DIM_B, DIM_3A, DIM_AGENTS, DIM_AGENTS_B } dim;
+
+/* Row space of a leaf that is a parameter: a weight (rows, cols) or a vector (rows). */
+enum { WEIGHT = 100, VECTOR };
+
+/* What a leaf is filled with: reals in (-1, 1), positive reals, 0 or 1, mostly 0, indices from -1. */
+typedef enum fill { REAL, POSITIVE, FLAG, RARE, INDEX } fill;
+
+typedef struct leaf_spec {
+    const char *name; /* NULL: an absent optional input */
+    int32_t space;
+    dim cols, rows;   /* rows: of parameters */
+    fill fill;
+    int32_t is_constant; /* no gradient flows to it by definition */
+} leaf_spec;
+
+enum { MAX_LEAVES = MARL__MAX_IN };
+
+typedef struct world world;
+typedef struct op_case {
+    const char *name;
+    marl__val (*build)(marl__graph *g, const marl__val *in, const struct op_case *self, const shape *s);
+    void (*reference)(const world *w, double *out);
+    int32_t kind;            /* activation, function, or what the builder makes of it */
+    int32_t is_end;          /* a loss: differentiated in its first column with seed 1 */
+    leaf_spec leaves[MAX_LEAVES];
+} op_case;
+
+/* A case with a shape and numbers: what the reference reads. */
+typedef struct leaf {
+    const leaf_spec *spec;
+    int32_t rows, cols;  /* a parameter: rows of all groups together */
+    size_t count;
+    double *x;
+} leaf;
+
+struct world {
+    const op_case *c;
+    const shape *s;
+    int32_t offset[9];
+    int32_t leaf_count;
+    leaf leaves[MAX_LEAVES];
+    int32_t out_rows, out_cols; /* filled in when the graph has been built */
+};
+
+static int32_t dim_of(const shape *s, dim d) {
+    switch (d) {
+    case DIM_A: return s->A;
+    case DIM_B: return s->B;
+    case DIM_3A: return 3 * s->A;
+    case DIM_AGENTS: return s->agents;
+    case DIM_AGENTS_B: return s->agents * s->B;
+    default: return 1;
+    }
+}
+
+static int32_t team_rows(const shape *s) {
+    int32_t rows = 0;
+    for (int32_t t = 0; t < s->slots; t++) rows += s->active[t];
+    return rows;
+}
+
+static int32_t rows_of_space(const shape *s, int32_t space) {
+    switch (space) {
+    case MARL__TEAM: return team_rows(s);
+    case MARL__AGENT: return team_rows(s) * s->agents;
+    case MARL__FIRST: return s->slots ? s->active[0] * s->agents : 0;
+    case MARL__BATCH: return s->slots ? s->active[0] : 0;
+    default: return 1;
+    }
+}
+
+static int is_param(const leaf_spec *spec) { return spec->space >= WEIGHT; }
+
+/* Parameters are grouped where the rows they meet are an agent's: in the space of the first leaf. */
+static int32_t groups_of(const op_case *c, const shape *s) {
+    return c->leaves[0].space == MARL__AGENT ? s->groups : 1;
+}
+
+/* Naive references ------------------------------------------------------------------------------------------------ */
+
+static double at(const world *w, int32_t leaf, int32_t row, int32_t col) {
+    return w->leaves[leaf].x[(size_t)row * (size_t)w->leaves[leaf].cols + (size_t)col];
+}
+
+static int has(const world *w, int32_t leaf) { return leaf < w->leaf_count && w->leaves[leaf].x != NULL; }
+
+static int32_t group_of_row(const world *w, int32_t row) {
+    if (groups_of(w->c, w->s) == 1) return 0;
+    int32_t agent = row % w->s->agents;
+    return w->s->map ? w->s->map[agent] : agent;
+}
+
+/* Element of a parameter whose groups have `rows` rows. */
+static double param_at(const world *w, int32_t leaf, int32_t group, int32_t rows, int32_t row, int32_t col) {
+    return at(w, leaf, group * rows + row, col);
+}
+
+static double function_of(int32_t kind, double x) {
+    switch (kind) {
+    case MARL__RELU: return x > 0 ? x : 0;
+    case MARL__LEAKY_RELU: return x > 0 ? x : 0.01 * x;
+    case MARL__ELU: return x > 0 ? x : expm1(x);
+    case MARL__SELU: return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * expm1(x));
+    case MARL__TANH: return tanh(x);
+    case MARL__SIGMOID: return 1 / (1 + exp(-x));
+    case MARL__ABS: return fabs(x);
+    case MARL__NEG: return -x;
+    case MARL__SQUARE: return x * x;
+    case MARL__EXP: return exp(x);
+    case MARL__LOG: return log(x);
+    case MARL__SQRT: return sqrt(x);
+    case MARL__AFFINE: return (double)-1.5f * x + (double)0.25f;
+    default: return x;
+    }
+}
+
+static void ref_linear(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t o = 0; o < w->out_cols; o++) {
+            int32_t group = group_of_row(w, row);
+            double sum = has(w, 2) ? param_at(w, 2, group, w->out_cols, o, 0) : 0;
+            for (int32_t k = 0; k < w->leaves[0].cols; k++)
+                sum += param_at(w, 1, group, w->out_cols, o, k) * at(w, 0, row, k);
+            out[row * w->out_cols + o] = function_of(w->c->kind, sum);
+        }
+}
+
+/* Row of slot t, team b, agent i; row of h0. */
+static int32_t agent_row(const world *w, int32_t t, int32_t b, int32_t i) {
+    return (w->offset[t] + b) * w->s->agents + i;
+}
+
+/* Column c of what slot t starts from: x0 or 0 in slot 0, 0 at a reset, else `x` of the slot before. */
+static double before(const world *w, const double *x, int32_t x0, int32_t reset, int32_t t, int32_t b, int32_t i,
+                     int32_t c) {
+    if (has(w, reset) && at(w, reset, agent_row(w, t, b, i), 0) != 0) return 0;
+    if (t == 0) return has(w, x0) ? at(w, x0, b * w->s->agents + i, c) : 0;
+    return x[agent_row(w, t - 1, b, i) * w->out_cols + c];
+}
+
+static void ref_gru_cell(const world *w, double *h, int32_t t, int32_t b, int32_t i) {
+    int32_t H = w->out_cols, row = agent_row(w, t, b, i), group = group_of_row(w, row);
+    for (int32_t c = 0; c < H; c++) {
+        double gate[3];
+        for (int32_t k = 0; k < 3; k++) {
+            gate[k] = param_at(w, 2, group, 3 * H, k * H + c, 0);
+            for (int32_t j = 0; j < H; j++)
+                gate[k] += param_at(w, 1, group, 3 * H, k * H + c, j) * before(w, h, 3, 4, t, b, i, j);
+        }
+        double r = function_of(MARL__SIGMOID, at(w, 0, row, c) + gate[0]);
+        double z = function_of(MARL__SIGMOID, at(w, 0, row, H + c) + gate[1]);
+        double n = tanh(at(w, 0, row, 2 * H + c) + r * gate[2]);
+        h[row * H + c] = (1 - z) * n + z * before(w, h, 3, 4, t, b, i, c);
+    }
+}
+
+static void ref_gru(const world *w, double *out) {
+    for (int32_t t = 0; t < w->s->slots; t++)
+        for (int32_t b = 0; b < w->s->active[t]; b++)
+            for (int32_t i = 0; i < w->s->agents; i++) ref_gru_cell(w, out, t, b, i);
+}
+
+static void ref_shift_time(const world *w, double *out) {
+    for (int32_t t = 0; t < w->s->slots; t++)
+        for (int32_t b = 0; b < w->s->active[t]; b++)
+            for (int32_t i = 0; i < w->s->agents; i++)
+                for (int32_t c = 0; c < w->out_cols; c++)
+                    out[agent_row(w, t, b, i) * w->out_cols + c] = before(w, w->leaves[0].x, 1, 2, t, b, i, c);
+}
+
+static void ref_layer_norm(const world *w, double *out) {
+    int32_t cols = w->out_cols;
+    for (int32_t row = 0; row < w->out_rows; row++) {
+        double mean = 0, variance = 0;
+        for (int32_t c = 0; c < cols; c++) mean += at(w, 0, row, c) / cols;
+        for (int32_t c = 0; c < cols; c++) variance += (at(w, 0, row, c) - mean) * (at(w, 0, row, c) - mean) / cols;
+        for (int32_t c = 0; c < cols; c++)
+            out[row * cols + c] = (at(w, 0, row, c) - mean) / sqrt(variance + (double)1e-3f) *
+                                      param_at(w, 1, group_of_row(w, row), cols, c, 0) +
+                                  param_at(w, 2, group_of_row(w, row), cols, c, 0);
+    }
+}
+
+static void ref_unary(const world *w, double *out) {
+    for (size_t i = 0; i < w->leaves[0].count; i++) out[i] = function_of(w->c->kind, w->leaves[0].x[i]);
+}
+
+static void ref_binary(const world *w, double *out) {
+    for (size_t i = 0; i < w->leaves[0].count; i++) {
+        double a = w->leaves[0].x[i], b = w->leaves[1].x[i];
+        double results[] = {a + b, a - b, a * b, a / b, a > b ? a : b, a < b ? a : b};
+        out[i] = results[w->c->kind];
+    }
+}
+
+static void ref_spread(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < w->out_cols; c++) out[row * w->out_cols + c] = at(w, 0, row / w->s->agents, c);
+}
+
+static void ref_sum_agents(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < w->out_cols; c++) {
+            double sum = 0;
+            for (int32_t i = 0; i < w->s->agents; i++) sum += at(w, 0, row * w->s->agents + i, c);
+            out[row * w->out_cols + c] = sum;
+        }
+}
+
+static void ref_concat(const world *w, double *out) {
+    int32_t first = 0;
+    for (int32_t i = 0; i < w->leaf_count; i++) {
+        for (int32_t row = 0; row < w->out_rows; row++)
+            for (int32_t c = 0; c < w->leaves[i].cols; c++) out[row * w->out_cols + first + c] = at(w, i, row, c);
+        first += w->leaves[i].cols;
+    }
+}
+
+/* slice keeps all columns but the first and the last where there are three; pad puts two before and one behind. */
+static int32_t slice_first(const shape *s) { return s->A > 2 ? 1 : 0; }
+static int32_t slice_cols(const shape *s) { return s->A > 2 ? s->A - 2 : s->A; }
+
+static void ref_slice(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < w->out_cols; c++)
+            out[row * w->out_cols + c] = at(w, 0, row, slice_first(w->s) + c);
+}
+
+static void ref_pad(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < w->out_cols; c++)
+            out[row * w->out_cols + c] = c < 2 || c >= 2 + w->leaves[0].cols ? 0 : at(w, 0, row, c - 2);
+}
+
+static void ref_one_hot(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < w->out_cols; c++) out[row * w->out_cols + c] = at(w, 0, row, 0) == c;
+}
+
+static void ref_agent_id(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < w->out_cols; c++) out[row * w->out_cols + c] = row % w->s->agents == c;
+}
+
+static void ref_select(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++) {
+        int32_t index = (int32_t)at(w, 1, row, 0);
+        out[row] = index < 0 ? 0 : at(w, 0, row, index);
+    }
+}
+
+static void ref_argmax(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++) {
+        double best = -INFINITY;
+        out[row] = 0;
+        for (int32_t c = w->leaves[0].cols - 1; c >= 0; c--) {
+            if (has(w, 1) && at(w, 1, row, c) == 0) continue;
+            if (at(w, 0, row, c) < best) continue;
+            best = at(w, 0, row, c);
+            out[row] = c;
+        }
+    }
+}
+
+static void ref_sum_rows(const world *w, double *out) {
+    for (int32_t c = 0; c < w->out_cols; c++) {
+        out[c] = 0;
+        for (int32_t row = 0; row < w->leaves[0].rows; row++) out[c] += at(w, 0, row, c);
+    }
+}
+
+static void ref_spread_rows(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < w->out_cols; c++) out[row * w->out_cols + c] = at(w, 0, 0, c);
+}
+
+static void ref_qmix_mix(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++) {
+        out[row] = at(w, 4, row, 0);
+        for (int32_t e = 0; e < w->s->B; e++) {
+            double pre = at(w, 2, row, e);
+            for (int32_t i = 0; i < w->s->agents; i++)
+                pre += at(w, 0, row, i) * fabs(at(w, 1, row, i * w->s->B + e));
+            out[row] += function_of(MARL__ELU, pre) * fabs(at(w, 3, row, e));
+        }
+    }
+}
+
+enum { TD_GAMMA_PERCENT = 90, TD_LAMBDA_PERCENT = 60 };
+static const double td_gamma = (double)(TD_GAMMA_PERCENT / 100.0f), td_lambda = (double)(TD_LAMBDA_PERCENT / 100.0f);
+
+/* One episode at a time, as its definition reads: row[t] are the rows of slots 0..L. */
+static void ref_td_lambda(const world *w, const int32_t *row, int32_t L, double *out) {
+    double terminated = 0;
+    for (int32_t t = 0; t < L; t++) terminated += at(w, 2, row[t], 0);
+    double after = at(w, 0, row[L], 0) * (1 - fmin(terminated, 1));
+    for (int32_t t = L - 1; t >= 0; t--) {
+        double boot = (1 - td_lambda) * td_gamma * at(w, 0, row[t + 1], 0) * (1 - at(w, 2, row[t], 0));
+        after = td_lambda * td_gamma * after + at(w, 3, row[t], 0) * (at(w, 1, row[t], 0) + boot);
+        out[row[t]] = after;
+    }
+}
+
+static void ref_td_n_step(const world *w, const int32_t *row, int32_t L, double *out) {
+    for (int32_t t = 0; t < L; t++) {
+        int32_t m = w->c->kind < L - t ? w->c->kind : L - t;
+        double sum = pow(td_gamma, m) * at(w, 0, row[t + m], 0) * (1 - at(w, 2, row[t + m - 1], 0));
+        for (int32_t k = 0; k < m; k++) sum += pow(td_gamma, k) * at(w, 1, row[t + k], 0);
+        out[row[t]] = sum * at(w, 3, row[t], 0);
+    }
+}
+
+static void ref_td_target(const world *w, double *out) {
+    int32_t per_team = w->c->leaves[0].space == MARL__AGENT ? w->s->agents : 1;
+    int32_t first = w->s->slots ? w->s->active[0] * per_team : 0;
+    for (int32_t column = 0; column < first; column++) {
+        int32_t row[9], L = -1;
+        while (L + 1 < w->s->slots && column < w->s->active[L + 1] * per_team) {
+            L++;
+            row[L] = w->offset[L] * per_team + column;
+        }
+        out[row[L]] = 0;
+        if (w->c->kind == 0) ref_td_lambda(w, row, L, out);
+        else ref_td_n_step(w, row, L, out);
+    }
+}
+
+static void ref_td_loss(const world *w, double *out) {
+    for (int32_t k = 0; k < 4; k++) out[k] = 0;
+    for (int32_t row = 0; row < w->leaves[0].rows; row++) {
+        double q = at(w, 0, row, 0), y = at(w, 1, row, 0), mask = at(w, 2, row, 0);
+        out[0] += mask * (q - y) * (q - y) * at(w, 3, 0, 0);
+        out[1] += mask * fabs(q - y);
+        out[2] += mask * q;
+        out[3] += mask * y;
+    }
+}
+
+/* Builders -------------------------------------------------------------------------------------------------------- */
+
+#define BUILD(name, call)                                                                                      \
+    static marl__val name(marl__graph *g, const marl__val *in, const op_case *self, const shape *s) {          \
+        (void)in;                                                                                              \
+        (void)self;                                                                                            \
+        (void)s;                                                                                               \
+        return call;                                                                                           \
+    }
+BUILD(build_linear, marl__linear(g, in[0], in[1], in[2], self->kind))
+BUILD(build_gru, marl__gru(g, in[0], in[1], in[2], in[3], in[4]))
+BUILD(build_shift_time, marl__shift_time(g, in[0], in[1], in[2]))
+BUILD(build_layer_norm, marl__layer_norm(g, in[0], in[1], in[2], 1e-3f))
+BUILD(build_unary, marl__unary(g, self->kind, in[0]))
+BUILD(build_affine, marl__affine(g, in[0], -1.5f, 0.25f))
+BUILD(build_binary, marl__binary(g, self->kind, in[0], in[1]))
+BUILD(build_spread, marl__spread(g, in[0]))
+BUILD(build_sum_agents, marl__sum_agents(g, in[0]))
+BUILD(build_concat, marl__concat(g, in, self->kind))
+BUILD(build_slice, marl__slice(g, in[0], slice_first(s), slice_cols(s)))
+BUILD(build_pad, marl__pad(g, in[0], 2, s->A + 3))
+BUILD(build_one_hot, marl__one_hot(g, in[0], s->A))
+BUILD(build_agent_id, marl__agent_id(g))
+BUILD(build_select, marl__select(g, in[0], in[1]))
+BUILD(build_argmax, marl__argmax(g, in[0], in[1]))
+BUILD(build_sum_rows, marl__sum_rows(g, in[0]))
+BUILD(build_spread_rows, marl__spread_rows(g, in[0], self->kind))
+BUILD(build_qmix_mix, marl__qmix_mix(g, in[0], in[1], in[2], in[3], in[4]))
+BUILD(build_td_target, marl__td_target(g, in[0], in[1], in[2], in[3], self->kind ? MARL__TD_N_STEP : MARL__TD_LAMBDA,
+                                       self->kind, (float)td_gamma, (float)td_lambda))
+BUILD(build_td_loss, marl__td_loss(g, in[0], in[1], in[2], in[3]))
+
+/* The table ------------------------------------------------------------------------------------------------------- */
+
+#define X(cols) {"x", MARL__AGENT, cols, DIM_1, REAL, 0}
+#define IN(name, space, cols) {name, space, cols, DIM_1, REAL, 0}
+#define LINEAR(label, kind) {label, build_linear, ref_linear, kind, 0, {X(DIM_A), W, BIAS}}
+#define W {"W", WEIGHT, DIM_A, DIM_B, REAL, 0}
+#define BIAS {"b", VECTOR, DIM_1, DIM_B, REAL, 0}
+#define GATES X(DIM_3A), {"Whh", WEIGHT, DIM_A, DIM_3A, REAL, 0}, {"bhh", VECTOR, DIM_1, DIM_3A, REAL, 0}
+#define X0 IN("x0", MARL__FIRST, DIM_A)
+#define RESET {"reset", MARL__AGENT, DIM_1, DIM_1, RARE, 1}
+#define ABSENT {NULL, 0, DIM_1, DIM_1, REAL, 1}
+#define UNARY(label, kind, fill) {label, build_unary, ref_unary, kind, 0, {{"x", MARL__AGENT, DIM_B, DIM_1, fill, 0}}}
+#define BINARY(label, kind, fill) \
+    {label, build_binary, ref_binary, kind, 0, {X(DIM_B), {"b", MARL__AGENT, DIM_B, DIM_1, fill, 0}}}
+#define TD(label, space, kind)                                                                     \
+    {label, build_td_target, ref_td_target, kind, 0,                                               \
+     {{"q", space, DIM_1, DIM_1, REAL, 1}, {"reward", space, DIM_1, DIM_1, REAL, 1},               \
+      {"terminated", space, DIM_1, DIM_1, RARE, 1}, {"mask", space, DIM_1, DIM_1, FLAG, 1}}}
+
+static const op_case cases[] = {
+    LINEAR("linear", MARL__IDENTITY),
+    LINEAR("linear relu", MARL__RELU),
+    LINEAR("linear leaky_relu", MARL__LEAKY_RELU),
+    LINEAR("linear elu", MARL__ELU),
+    LINEAR("linear selu", MARL__SELU),
+    LINEAR("linear tanh", MARL__TANH),
+    LINEAR("linear sigmoid", MARL__SIGMOID),
+    {"linear without bias", build_linear, ref_linear, MARL__IDENTITY, 0, {X(DIM_A), W, ABSENT}},
+    {"linear of teams", build_linear, ref_linear, MARL__RELU, 0, {IN("x", MARL__TEAM, DIM_A), W, BIAS}},
+    {"gru", build_gru, ref_gru, 0, 0, {GATES, X0, RESET}},
+    {"gru without reset", build_gru, ref_gru, 0, 0, {GATES, X0, ABSENT}},
+    {"gru without h0", build_gru, ref_gru, 0, 0, {GATES, ABSENT, RESET}},
+    {"gru alone", build_gru, ref_gru, 0, 0, {GATES, ABSENT, ABSENT}},
+    {"shift_time", build_shift_time, ref_shift_time, 0, 0,
+     {{"x", MARL__AGENT, DIM_A, DIM_1, REAL, 1}, {"x0", MARL__FIRST, DIM_A, DIM_1, REAL, 1}, RESET}},
+    {"shift_time alone", build_shift_time, ref_shift_time, 0, 0,
+     {{"x", MARL__AGENT, DIM_A, DIM_1, REAL, 1}, ABSENT, ABSENT}},
+    {"layer_norm", build_layer_norm, ref_layer_norm, 0, 0,
+     {X(DIM_B), {"scale", VECTOR, DIM_1, DIM_B, POSITIVE, 0}, {"shift", VECTOR, DIM_1, DIM_B, REAL, 0}}},
+    UNARY("identity", MARL__IDENTITY, REAL),
+    UNARY("relu", MARL__RELU, REAL),
+    UNARY("leaky_relu", MARL__LEAKY_RELU, REAL),
+    UNARY("elu", MARL__ELU, REAL),
+    UNARY("selu", MARL__SELU, REAL),
+    UNARY("tanh", MARL__TANH, REAL),
+    UNARY("sigmoid", MARL__SIGMOID, REAL),
+    UNARY("abs", MARL__ABS, REAL),
+    UNARY("neg", MARL__NEG, REAL),
+    UNARY("square", MARL__SQUARE, REAL),
+    UNARY("exp", MARL__EXP, REAL),
+    UNARY("log", MARL__LOG, POSITIVE),
+    UNARY("sqrt", MARL__SQRT, POSITIVE),
+    {"affine", build_affine, ref_unary, MARL__AFFINE, 0, {X(DIM_B)}},
+    BINARY("add", MARL__ADD, REAL),
+    BINARY("sub", MARL__SUB, REAL),
+    BINARY("mul", MARL__MUL, REAL),
+    BINARY("div", MARL__DIV, POSITIVE),
+    BINARY("max", MARL__MAX, REAL),
+    BINARY("min", MARL__MIN, REAL),
+    {"spread", build_spread, ref_spread, 0, 0, {IN("x", MARL__TEAM, DIM_B)}},
+    {"sum_agents", build_sum_agents, ref_sum_agents, 0, 0, {X(DIM_B)}},
+    {"concat of 2", build_concat, ref_concat, 2, 0, {X(DIM_A), IN("y", MARL__AGENT, DIM_B)}},
+    {"concat of 8", build_concat, ref_concat, 8, 0,
+     {IN("a", MARL__TEAM, DIM_A), IN("b", MARL__TEAM, DIM_1), IN("c", MARL__TEAM, DIM_B), IN("d", MARL__TEAM, DIM_A),
+      IN("e", MARL__TEAM, DIM_3A), IN("f", MARL__TEAM, DIM_1), IN("g", MARL__TEAM, DIM_1),
+      IN("h", MARL__TEAM, DIM_B)}},
+    {"slice", build_slice, ref_slice, 0, 0, {X(DIM_A)}},
+    {"pad", build_pad, ref_pad, 0, 0, {X(DIM_A)}},
+    {"one_hot", build_one_hot, ref_one_hot, 0, 0, {{"index", MARL__AGENT, DIM_1, DIM_1, INDEX, 1}}},
+    {"agent_id", build_agent_id, ref_agent_id, 0, 0, {ABSENT}},
+    {"select", build_select, ref_select, 0, 0, {X(DIM_A), {"index", MARL__AGENT, DIM_1, DIM_1, INDEX, 1}}},
+    {"argmax", build_argmax, ref_argmax, 0, 0,
+     {{"x", MARL__AGENT, DIM_A, DIM_1, REAL, 1}, {"mask", MARL__AGENT, DIM_A, DIM_1, FLAG, 1}}},
+    {"argmax of equals", build_argmax, ref_argmax, 0, 0, {{"x", MARL__AGENT, DIM_A, DIM_1, FLAG, 1}, ABSENT}},
+    {"sum_rows", build_sum_rows, ref_sum_rows, 0, 0, {X(DIM_A)}},
+    {"spread_rows to agents", build_spread_rows, ref_spread_rows, MARL__AGENT, 0, {IN("x", MARL__ONE, DIM_A)}},
+    {"spread_rows to teams", build_spread_rows, ref_spread_rows, MARL__TEAM, 0, {IN("x", MARL__ONE, DIM_B)}},
+    {"qmix_mix", build_qmix_mix, ref_qmix_mix, 0, 0,
+     {IN("q", MARL__TEAM, DIM_AGENTS), IN("w1", MARL__TEAM, DIM_AGENTS_B), IN("b1", MARL__TEAM, DIM_B),
+      IN("w2", MARL__TEAM, DIM_B), IN("b2", MARL__TEAM, DIM_1)}},
+    TD("td_target lambda", MARL__TEAM, 0),
+    TD("td_target lambda of agents", MARL__AGENT, 0),
+    TD("td_target one step", MARL__TEAM, 1),
+    TD("td_target three steps of agents", MARL__AGENT, 3),
+    {"td_loss", build_td_loss, ref_td_loss, 0, 1,
+     {IN("q", MARL__TEAM, DIM_1), {"target", MARL__TEAM, DIM_1, DIM_1, REAL, 1},
+      {"mask", MARL__TEAM, DIM_1, DIM_1, FLAG, 1}, {"scale", MARL__ONE, DIM_1, DIM_1, POSITIVE, 1}}},
+};
+enum { CASE_COUNT = sizeof cases / sizeof cases[0] };
+
+/* Numbers --------------------------------------------------------------------------------------------------------- */
+
+static double draw(marl__rng *rng, fill kind, int32_t indices) {
+    switch (kind) {
+    case POSITIVE: return 0.5 + marl__rng_real(rng);
+    case FLAG: return marl__rng_below(rng, 10) < 7;
+    case RARE: return marl__rng_below(rng, 4) == 0;
+    case INDEX: return (double)marl__rng_below(rng, (uint32_t)indices + 1) - 1;
+    default: return 2 * marl__rng_real(rng) - 1;
+    }
+}
+
+/* Values are rounded to float first, so that all sides see the same inputs. */
+static void world_make(const op_case *c, const shape *s, world *w) {
+    marl__rng rng;
+    *w = (world){.c = c, .s = s};
+    for (int32_t t = 0; t < s->slots; t++) w->offset[t + 1] = w->offset[t] + s->active[t];
+    for (int32_t i = 0; i < MAX_LEAVES; i++) {
+        const leaf_spec *spec = &c->leaves[i];
+        leaf *l = &w->leaves[i];
+        l->spec = spec;
+        if (!spec->name) continue;
+        w->leaf_count = i + 1;
+        l->rows = is_param(spec) ? groups_of(c, s) * dim_of(s, spec->rows) : rows_of_space(s, spec->space);
+        l->cols = dim_of(s, spec->cols);
+        l->count = (size_t)l->rows * (size_t)l->cols;
+        l->x = calloc(l->count + 1, sizeof *l->x);
+        ck_assert_ptr_nonnull(l->x);
+        marl__rng_init(&rng, 7, marl__stream(MARL__STREAM_TEST, (uint32_t)((c - cases) * 64 + (s - shapes) * 8 + i)));
+        for (size_t k = 0; k < l->count; k++) l->x[k] = (double)(float)draw(&rng, spec->fill, s->A);
+    }
+}
+
+static void world_free(world *w) {
+    for (int32_t i = 0; i < MAX_LEAVES; i++) free(w->leaves[i].x);
+}
+
+/* Running on a device --------------------------------------------------------------------------------------------- */
+
+/* Rows beyond the counts hold this NaN: reading one would show in a result, writing one is seen. */
+static const uint32_t spare_bits = 0x7fc0beefu;
+
+static void fill_spare(void *data, size_t count) {
+    for (size_t i = 0; i < count; i++) memcpy((char *)data + 4 * i, &spare_bits, 4);
+}
+
+static int is_spare(const void *data, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (memcmp((const char *)data + 4 * i, &spare_bits, 4) != 0) return 0;
+    return 1;
+}
+
+/* Memory of a value at capacity, all spare. */
+static void *spare_memory(size_t count) {
+    void *data = aligned_alloc(64, (count * 4 + 127) / 64 * 64);
+    ck_assert_ptr_nonnull(data);
+    fill_spare(data, count);
+    return data;
+}
+
+enum { MAX_BLOCKS = 2 * MAX_LEAVES + 4 };
+
+/* A case made ready on a device: built once, run by one or more executions. */
+typedef struct rig {
+    const world *w;
+    marl__graph *graph;
+    marl__params *params;
+    marl__version version;
+    marl__plan *plan;
+    marl__capacity capacity;
+    marl__seq seq;
+    marl__val in[MAX_LEAVES], seed, out;
+    int32_t param[MAX_LEAVES], slot, has_grad;
+} rig;
+
+/* One execution with its own memory. */
+typedef struct run {
+    marl__exec *exec;
+    float *grad; /* of all parameters */
+    void *blocks[MAX_BLOCKS];
+    int32_t block_count;
+} run;
+
+static int32_t capacity_rows(const rig *r, int32_t space) {
+    const marl__seq full = {.slots = r->capacity.slots, .batch = r->capacity.batch, .rows = r->capacity.rows};
+    return marl__space_rows(r->graph, space, &full);
+}
+
+static void add_params(rig *r, marl_device *device) {
+    const world *w = r->w;
+    ck_assert_int_eq(marl__params_create(device, &r->params), MARL_OK);
+    marl__params_range(r->params, "test", 0);
+    for (int32_t i = 0; i < w->leaf_count; i++) {
+        const leaf_spec *spec = w->leaves[i].spec;
+        r->param[i] = -1;
+        if (!spec->name || !is_param(spec)) continue;
+        r->param[i] = marl__params_add(r->params, spec->name, groups_of(w->c, w->s), spec->space == WEIGHT ? 2 : 1,
+                                       dim_of(w->s, spec->rows), dim_of(w->s, spec->cols), MARL__INIT_CONSTANT, 0.0f);
+        ck_assert_int_ge(r->param[i], 0);
+    }
+    ck_assert_int_eq(marl__params_freeze(r->params), MARL_OK);
+    ck_assert_int_eq(marl__version_create(r->params, &r->version), MARL_OK);
+    for (int32_t i = 0; i < w->leaf_count; i++) {
+        if (r->param[i] < 0) continue;
+        ck_assert_uint_eq(r->params->list[r->param[i]].count, w->leaves[i].count);
+        for (size_t k = 0; k < w->leaves[i].count; k++)
+            r->version.flat[r->params->list[r->param[i]].offset + k] = (float)w->leaves[i].x[k];
+    }
+    marl__version_pack_all(r->params, &r->version);
+}
+
+static int wants_grad(const leaf_spec *spec) { return spec->name && !spec->is_constant; }
+
+static void add_gradients(rig *r) {
+    const world *w = r->w;
+    for (int32_t i = 0; i < w->leaf_count; i++) r->has_grad |= wants_grad(w->leaves[i].spec);
+    if (!r->has_grad) return;
+    r->seed = marl__input(r->graph, "seed", r->graph->values[r->out].space, w->out_cols, MARL__F32);
+    marl__graph_vjp(r->graph, &r->out, &r->seed, 1);
+    for (int32_t i = 0; i < w->leaf_count; i++)
+        if (wants_grad(w->leaves[i].spec) && r->param[i] < 0)
+            marl__keep(r->graph, marl__gradient(r->graph, r->in[i]), "gradient");
+}
+
+/* Capacities are greater than the counts unless there is a single row of everything. */
+static marl__capacity roomy(const shape *s) {
+    if (s->A == 1 && s->slots == 1) return (marl__capacity){1, 1, 1};
+    return (marl__capacity){s->slots + 1, (s->slots ? s->active[0] : 0) + 2, team_rows(s) + 5};
+}
+
+static void rig_make(rig *r, marl_device *device, world *w) {
+    *r = (rig){.w = w, .seed = -1, .capacity = roomy(w->s)};
+    r->seq = (marl__seq){w->s->slots, w->s->slots ? w->s->active[0] : 0, team_rows(w->s), w->s->active, w->offset};
+    add_params(r, device);
+    ck_assert_int_eq(marl__graph_create(&device->heap, w->s->agents, 1, &r->graph), MARL_OK);
+    if (w->s->map) marl__graph_set_groups(r->graph, w->s->map);
+    r->slot = marl__graph_slot(r->graph, "online", r->params, -1, 1);
+    for (int32_t i = 0; i < MAX_LEAVES; i++) {
+        const leaf_spec *spec = &w->c->leaves[i];
+        r->in[i] = -1;
+        if (!spec->name) continue;
+        if (is_param(spec)) r->in[i] = marl__param_leaf(r->graph, r->slot, r->param[i]);
+        else r->in[i] = marl__input(r->graph, spec->name, spec->space, w->leaves[i].cols,
+                                    spec->fill == INDEX ? MARL__I32 : MARL__F32);
+        if (!is_param(spec) && wants_grad(spec)) marl__want_grad(r->graph, r->in[i]);
+    }
+    r->out = w->c->build(r->graph, r->in, w->c, w->s);
+    ck_assert_msg(marl__graph_status(r->graph) == MARL_OK, "%s: %s", w->c->name, marl_last_error());
+    marl__keep(r->graph, r->out, "out");
+    w->out_cols = r->graph->values[r->out].cols;
+    w->out_rows = marl__space_rows(r->graph, r->graph->values[r->out].space, &r->seq);
+    add_gradients(r);
+    ck_assert_msg(marl__graph_status(r->graph) == MARL_OK, "%s: %s", w->c->name, marl_last_error());
+    ck_assert_msg(marl__plan_create(device, r->graph, r->capacity, &r->plan) == MARL_OK, "%s, %s: %s", w->c->name,
+                  w->s->name, marl_last_error());
+}
+
+static void rig_free(rig *r) {
+    marl__plan_destroy(r->plan);
+    marl__graph_destroy(r->graph);
+    marl__version_destroy(r->params, &r->version);
+    marl__params_destroy(r->params);
+}
+
+/* Memory of our own for a value, with these numbers in its first rows. */
+static void bind(run *x, const rig *r, marl__val value, size_t count, const double *numbers) {
+    const marl__value *v = &r->graph->values[value];
+    size_t room = (size_t)capacity_rows(r, v->space) * (size_t)v->cols;
+    void *data = spare_memory(room);
+    ck_assert_int_lt(x->block_count, MAX_BLOCKS);
+    x->blocks[x->block_count++] = data;
+    for (size_t k = 0; numbers && k < count; k++) {
+        if (v->type == MARL__I32) ((int32_t *)data)[k] = (int32_t)numbers[k];
+        else ((float *)data)[k] = (float)numbers[k];
+    }
+    marl__exec_bind(x->exec, value, data);
+}
+
+/* The seed of an output element: fixed reals, or 1 for the first of a loss. */
+static double seed_of(const world *w, size_t k) {
+    if (w->c->is_end) return k == 0;
+    return (double)(float)(0.25 + 0.5 * sin((double)(k + 1)));
+}
+
+/* What is in a gradient before a run: kernels must add to it. */
+static const float grad_before = 0.5f;
+
+static void run_begin(run *x, const rig *r) {
+    const world *w = r->w;
+    *x = (run){0};
+    ck_assert_int_eq(marl__exec_create(r->plan, &x->exec), MARL_OK);
+    marl__exec_set_seq(x->exec, &r->seq);
+    for (int32_t i = 0; i < w->leaf_count; i++)
+        if (r->in[i] >= 0 && r->param[i] < 0) bind(x, r, r->in[i], w->leaves[i].count, w->leaves[i].x);
+    bind(x, r, r->out, 0, NULL);
+    if (r->seed >= 0) {
+        size_t count = (size_t)w->out_rows * (size_t)w->out_cols;
+        double *seeds = calloc(count + 1, sizeof *seeds);
+        ck_assert_ptr_nonnull(seeds);
+        for (size_t k = 0; k < count; k++) seeds[k] = seed_of(w, k);
+        bind(x, r, r->seed, count, seeds);
+        free(seeds);
+    }
+    for (int32_t i = 0; i < w->leaf_count; i++) {
+        if (!wants_grad(w->leaves[i].spec) || r->param[i] >= 0) continue;
+        marl__val gradient = marl__gradient(r->graph, r->in[i]);
+        ck_assert_msg(gradient >= 0, "%s: no gradient of %s", w->c->name, w->leaves[i].spec->name);
+        if (r->graph->values[gradient].leaf == MARL__NODE_OUTPUT && gradient != r->out) bind(x, r, gradient, 0, NULL);
+    }
+    x->grad = spare_memory(r->params->floats);
+    for (size_t k = 0; k < r->params->floats; k++) x->grad[k] = grad_before;
+    marl__exec_bind_slot(x->exec, r->slot, &r->version, -1);
+    marl__exec_bind_grad(x->exec, r->slot, x->grad);
+}
+
+static void run_free(run *x) {
+    marl__exec_destroy(x->exec);
+    for (int32_t i = 0; i < x->block_count; i++) free(x->blocks[i]);
+    free(x->grad);
+}
+
+/* Rows of a value after a run; spare rows must be as they were. */
+static const float *rows_after(const run *x, const rig *r, marl__val value) {
+    const marl__value *v = &r->graph->values[value];
+    size_t count = (size_t)marl__exec_rows(x->exec, value) * (size_t)v->cols;
+    size_t room = (size_t)capacity_rows(r, v->space) * (size_t)v->cols;
+    const float *data = marl__exec_data(x->exec, value);
+    ck_assert_ptr_nonnull(data);
+    ck_assert_msg(is_spare(data + count, room - count), "%s, %s: a row beyond the counts was written", r->w->c->name,
+                  r->w->s->name);
+    return data;
+}
+
+/* All that came out: the output, then the gradients leaf by leaf. */
+typedef struct outcome { float *x; size_t count; } outcome;
+
+static const float *gradient_after(const run *x, const rig *r, int32_t leaf) {
+    if (r->param[leaf] >= 0) return x->grad + r->params->list[r->param[leaf]].offset;
+    return rows_after(x, r, marl__gradient(r->graph, r->in[leaf]));
+}
+
+static outcome collect(const run *x, const rig *r) {
+    const world *w = r->w;
+    outcome o = {.count = (size_t)w->out_rows * (size_t)w->out_cols};
+    size_t at_count = o.count;
+    for (int32_t i = 0; i < w->leaf_count; i++)
+        if (wants_grad(w->leaves[i].spec)) o.count += w->leaves[i].count;
+    o.x = calloc(o.count + 1, sizeof *o.x);
+    ck_assert_ptr_nonnull(o.x);
+    memcpy(o.x, rows_after(x, r, r->out), at_count * sizeof *o.x);
+    for (int32_t i = 0; i < w->leaf_count; i++) {
+        if (!wants_grad(w->leaves[i].spec)) continue;
+        memcpy(o.x + at_count, gradient_after(x, r, i), w->leaves[i].count * sizeof *o.x);
+        at_count += w->leaves[i].count;
+    }
+    return o;
+}
+
+static outcome run_whole(const rig *r) {
+    run x;
+    run_begin(&x, r);
+    marl__exec_run(x.exec, 0);
+    outcome o = collect(&x, r);
+    run_free(&x);
+    return o;
+}
+
+/* Comparisons ----------------------------------------------------------------------------------------------------- */
+
+static void check_number(const world *w, const char *device, const char *what, size_t k, double got, double want,
+                         double tolerance) {
+    ck_assert_msg(fabs(got - want) <= tolerance * (1 + fabs(want)), "%s, %s, %s: %s[%zu] is %.9g, expected %.9g",
+                  w->c->name, w->s->name, device, what, k, got, want);
+}
+
+static void check_forward(const world *w, const char *device, int32_t type, const float *out) {
+    size_t count = (size_t)w->out_rows * (size_t)w->out_cols;
+    double *want = calloc(count + 1, sizeof *want);
+    ck_assert_ptr_nonnull(want);
+    w->c->reference(w, want);
+    for (size_t k = 0; k < count; k++) {
+        int32_t index;
+        memcpy(&index, out + k, sizeof index);
+        check_number(w, device, "output", k, type == MARL__I32 ? (double)index : (double)out[k], want[k], 1e-5);
+    }
+    free(want);
+}
+
+/* sum(output * seed) of the naive function. */
+static double objective(const world *w, double *out) {
+    size_t count = (size_t)w->out_rows * (size_t)w->out_cols;
+    double sum = 0;
+    w->c->reference(w, out);
+    for (size_t k = 0; k < count; k++) sum += out[k] * seed_of(w, k);
+    return sum;
+}
+
+/* Each element of a small leaf, else some spread over it. */
+enum { DIFFERENCES = 24 };
+
+static void check_gradient(const world *w, const char *device, int32_t leaf_index, const float *gradient) {
+    const leaf *l = &w->leaves[leaf_index];
+    const double step = 1e-5, add = is_param(l->spec) ? (double)grad_before : 0;
+    double *out = calloc((size_t)w->out_rows * (size_t)w->out_cols + 1, sizeof *out);
+    ck_assert_ptr_nonnull(out);
+    size_t stride = l->count > DIFFERENCES ? l->count / DIFFERENCES | 1 : 1;
+    for (size_t k = 0; k < l->count; k += stride) {
+        double x = l->x[k];
+        l->x[k] = x + step;
+        double up = objective(w, out);
+        l->x[k] = x - step;
+        double down = objective(w, out);
+        l->x[k] = x;
+        check_number(w, device, l->spec->name, k, (double)gradient[k] - add, (up - down) / (2 * step), 3e-5);
+    }
+    free(out);
+}
+
+static void check_outcome(const world *w, const char *device, int32_t type, const outcome *o) {
+    const float *gradient = o->x + (size_t)w->out_rows * (size_t)w->out_cols;
+    check_forward(w, device, type, o->x);
+    for (int32_t i = 0; i < w->leaf_count; i++) {
+        if (!wants_grad(w->leaves[i].spec)) continue;
+        check_gradient(w, device, i, gradient);
+        gradient += w->leaves[i].count;
+    }
+}
+
+static void check_bits(const world *w, const char *what, const outcome *a, const outcome *b) {
+    ck_assert_uint_eq(a->count, b->count);
+    for (size_t k = 0; k < a->count; k++)
+        ck_assert_msg(memcmp(a->x + k, b->x + k, sizeof *a->x) == 0, "%s, %s: %s: number %zu is %.9g and %.9g",
+                      w->c->name, w->s->name, what, k, (double)a->x[k], (double)b->x[k]);
+}
+
+/* Devices --------------------------------------------------------------------------------------------------------- */
+
+/* NULL, with the reason noted, where this machine cannot open it. isa NULL: the best. */
+static marl_device *open_device(const char *name, const char *isa) {
+    marl_config *config = NULL;
+    marl_device *device = NULL;
+    ck_assert_int_eq(marl_config_create(NULL, "device", &config), MARL_OK);
+    if (isa) ck_assert_int_eq(marl_config_set(config, "isa", isa), MARL_OK);
+    marl_status status = marl_device_open(NULL, name, config, &device);
+    marl_config_destroy(config);
+    if (status == MARL_OK) return device;
+    ck_assert_msg(status == MARL_E_UNSUPPORTED, "%s %s: %s", name, isa ? isa : "", marl_last_error());
+    marl__test_skip(marl_last_error());
+    return NULL;
+}
+
+typedef void (*visit)(marl_device *device, world *w);
+
+static void for_all(marl_device *device, visit visitor) {
+    for (int32_t c = 0; c < CASE_COUNT; c++)
+        for (int32_t s = 0; s < SHAPE_COUNT; s++) {
+            world w;
+            world_make(&cases[c], &shapes[s], &w);
+            visitor(device, &w);
+            world_free(&w);
+        }
+}
+
+/* Tests ----------------------------------------------------------------------------------------------------------- */
+
+static void visit_check(marl_device *device, world *w) {
+    rig r;
+    rig_make(&r, device, w);
+    outcome o = run_whole(&r);
+    check_outcome(w, marl_device_isa(device), r.graph->values[r.out].type, &o);
+    free(o.x);
+    rig_free(&r);
+}
+
+static void check_device(const char *name, const char *isa) {
+    marl_device *device = open_device(name, isa);
+    if (!device) return;
+    for_all(device, visit_check);
+    marl_device_close(device);
+}
+
+START_TEST(portable_is_right) { check_device("cpu", "portable"); }
+END_TEST
+
+START_TEST(avx2_is_right) { check_device("cpu", "avx2"); }
+END_TEST
+
+START_TEST(avx512_is_right) { check_device("cpu", "avx512"); }
+END_TEST
+
+START_TEST(openblas_is_right) { check_device("openblas", NULL); }
+END_TEST
+
+START_TEST(avx2_and_avx512_agree) {
+    marl_device *narrow = open_device("cpu", "avx2");
+    if (!narrow) return;
+    marl_device *wide = open_device("cpu", "avx512");
+    for (int32_t c = 0; wide && c < CASE_COUNT; c++)
+        for (int32_t s = 0; s < SHAPE_COUNT; s++) {
+            world w;
+            rig a, b;
+            world_make(&cases[c], &shapes[s], &w);
+            rig_make(&a, narrow, &w);
+            rig_make(&b, wide, &w);
+            outcome x = run_whole(&a), y = run_whole(&b);
+            check_bits(&w, "avx2 and avx512", &x, &y);
+            free(x.x);
+            free(y.x);
+            rig_free(&a);
+            rig_free(&b);
+            world_free(&w);
+        }
+    marl_device_close(wide);
+    marl_device_close(narrow);
+}
+END_TEST
+
+/* Two executions of one plan, a unit of each in turn: what a worker that stops after every unit does. */
+static void visit_units(marl_device *device, world *w) {
+    rig r;
+    run a, b;
+    rig_make(&r, device, w);
+    outcome whole = run_whole(&r);
+    run_begin(&a, &r);
+    run_begin(&b, &r);
+    marl__exec_begin(a.exec, 0);
+    marl__exec_begin(b.exec, 0);
+    int32_t more_a = 1, more_b = 1;
+    while (more_a || more_b) {
+        if (more_a) more_a = marl__exec_step(a.exec);
+        if (more_b) more_b = marl__exec_step(b.exec);
+    }
+    outcome x = collect(&a, &r), y = collect(&b, &r);
+    check_bits(w, "at once and unit by unit", &whole, &x);
+    check_bits(w, "at once and unit by unit", &whole, &y);
+    free(whole.x);
+    free(x.x);
+    free(y.x);
+    run_free(&a);
+    run_free(&b);
+    rig_free(&r);
+}
+
+START_TEST(units_are_the_whole) {
+    marl_device *device = open_device("cpu", NULL);
+    if (!device) return;
+    for_all(device, visit_units);
+    marl_device_close(device);
+}
+END_TEST
+
+/* Leaf rows of team b: those of each slot it is alive in, or its rows of FIRST and BATCH. */
+static size_t take_team(const world *w, int32_t space, int32_t cols, int32_t b, const double *from, double *to) {
+    size_t taken = 0;
+    int32_t per_team = space == MARL__AGENT || space == MARL__FIRST ? w->s->agents : 1;
+    int32_t slots = space == MARL__TEAM || space == MARL__AGENT ? w->s->slots : 1;
+    for (int32_t t = 0; t < slots && b < w->s->active[t]; t++) {
+        size_t count = (size_t)per_team * (size_t)cols;
+        memcpy(to + taken, from + (size_t)(w->offset[t] + b) * count, count * sizeof *to);
+        taken += count;
+    }
+    return taken;
+}
+
+/* The world that team b of w lives in alone. */
+static void world_of_team(const world *w, int32_t b, shape *s, world *alone) {
+    *s = *w->s;
+    s->slots = 0;
+    while (s->slots < w->s->slots && b < w->s->active[s->slots]) s->active[s->slots++] = 1;
+    world_make(w->c, w->s, alone);
+    alone->s = s;
+    for (int32_t t = 0; t < s->slots; t++) alone->offset[t + 1] = t + 1;
+    for (int32_t i = 0; i < w->leaf_count; i++) {
+        leaf *l = &alone->leaves[i];
+        if (!l->x || is_param(l->spec) || l->spec->space == MARL__ONE) continue;
+        l->count = take_team(w, l->spec->space, l->cols, b, w->leaves[i].x, l->x);
+        l->rows = (int32_t)(l->count / (size_t)l->cols);
+    }
+}
+
+static double *as_double(const float *x, size_t count) {
+    double *y = calloc(count + 1, sizeof *y);
+    ck_assert_ptr_nonnull(y);
+    for (size_t k = 0; k < count; k++) y[k] = (double)x[k];
+    return y;
+}
+
+static void check_team_alone(marl_device *device, const world *w, int32_t space, const double *out, int32_t b) {
+    shape s;
+    world alone;
+    rig r;
+    run x;
+    world_of_team(w, b, &s, &alone);
+    rig_make(&r, device, &alone);
+    run_begin(&x, &r);
+    marl__exec_run(x.exec, 0);
+    size_t count = (size_t)alone.out_rows * (size_t)alone.out_cols;
+    const float *got = rows_after(&x, &r, r.out);
+    double *want = calloc(count + 1, sizeof *want);
+    ck_assert_ptr_nonnull(want);
+    ck_assert_uint_eq(take_team(w, space, alone.out_cols, b, out, want), count);
+    for (size_t k = 0; k < count; k++)
+        ck_assert_msg((double)got[k] == want[k], "%s, %s: team %d alone: number %zu is %.9g, in the batch %.9g",
+                      w->c->name, w->s->name, (int)b, k, (double)got[k], want[k]);
+    free(want);
+    run_free(&x);
+    rig_free(&r);
+    world_free(&alone);
+}
+
+static void visit_teams(marl_device *device, world *w) {
+    rig r;
+    run x;
+    rig_make(&r, device, w);
+    int32_t space = r.graph->values[r.out].space, type = r.graph->values[r.out].type;
+    run_begin(&x, &r);
+    marl__exec_run(x.exec, 0);
+    double *out = as_double(rows_after(&x, &r, r.out), (size_t)w->out_rows * (size_t)w->out_cols);
+    run_free(&x);
+    rig_free(&r);
+    if (type == MARL__F32 && (space == MARL__TEAM || space == MARL__AGENT))
+        for (int32_t b = 0; w->s->slots && b < w->s->active[0]; b += 1 + w->s->active[0] / 4)
+            check_team_alone(device, w, space, out, b);
+    free(out);
+}
+
+START_TEST(a_team_is_alone_in_its_batch) {
+    marl_device *device = open_device("cpu", NULL);
+    if (!device) return;
+    for_all(device, visit_teams);
+    marl_device_close(device);
+}
+END_TEST
+
+static const char *const op_names[] = {
+#define MARL_OP(name) #name,
+#include "core/graph/ops.def"
+#undef MARL_OP
+};
+
+START_TEST(every_op_is_in_the_table) {
+    int seen[MARL__OP_COUNT] = {0};
+    marl_device *device = open_device("cpu", NULL);
+    if (!device) return;
+    for (int32_t c = 0; c < CASE_COUNT; c++) {
+        world w;
+        rig r;
+        world_make(&cases[c], &shapes[1], &w);
+        rig_make(&r, device, &w);
+        ck_assert_int_ge(marl__plan_node_count(r.plan), 1);
+        for (int32_t n = 0; n < r.graph->node_count; n++) seen[r.graph->nodes[n].op] = 1;
+        rig_free(&r);
+        world_free(&w);
+    }
+    for (int32_t op = 0; op < MARL__OP_COUNT; op++)
+        ck_assert_msg(seen[op], "op %s stands in ops.def but in no case of this table", op_names[op]);
+    marl_device_close(device);
+}
+END_TEST
+
+/* Where a function has a kink the gradient is a choice; these are the choices made. */
+START_TEST(gradients_at_kinks) {
+    static const struct { int32_t kind; float at_zero; } expected[] = {
+        {MARL__RELU, 0.0f}, {MARL__LEAKY_RELU, 0.01f}, {MARL__ELU, 1.0f}, {MARL__ABS, 0.0f},
+    };
+    marl_device *device = open_device("cpu", NULL);
+    if (!device) return;
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        marl__graph *g = NULL;
+        marl__plan *plan = NULL;
+        marl__exec *exec = NULL;
+        const int32_t active[] = {1}, offset[] = {0, 1};
+        const marl__seq seq = {1, 1, 1, active, offset};
+        ck_assert_int_eq(marl__graph_create(&device->heap, 1, 1, &g), MARL_OK);
+        marl__val x = marl__input(g, "x", MARL__TEAM, 1, MARL__F32), seed = marl__input(g, "s", MARL__TEAM, 1, MARL__F32);
+        marl__want_grad(g, x);
+        marl__val y = marl__unary(g, expected[i].kind, x);
+        marl__graph_vjp(g, &y, &seed, 1);
+        marl__keep(g, marl__gradient(g, x), "dx");
+        ck_assert_int_eq(marl__plan_create(device, g, (marl__capacity){1, 1, 1}, &plan), MARL_OK);
+        ck_assert_int_eq(marl__exec_create(plan, &exec), MARL_OK);
+        marl__exec_set_seq(exec, &seq);
+        *(float *)marl__exec_data(exec, x) = 0.0f;
+        *(float *)marl__exec_data(exec, seed) = 1.0f;
+        marl__exec_run(exec, 0);
+        ck_assert_float_eq(*(float *)marl__exec_data(exec, marl__gradient(g, x)), expected[i].at_zero);
+        marl__exec_destroy(exec);
+        marl__plan_destroy(plan);
+        marl__graph_destroy(g);
+    }
+    marl_device_close(device);
+}
+END_TEST
+
+Suite *marl__suite_core_ops(void) {
+    Suite *suite = suite_create("core/ops");
+    TCase *right = tcase_create("right"), *same = tcase_create("same bits");
+    tcase_add_test(right, portable_is_right);
+    tcase_add_test(right, avx2_is_right);
+    tcase_add_test(right, avx512_is_right);
+    tcase_add_test(right, openblas_is_right);
+    tcase_add_test(right, every_op_is_in_the_table);
+    tcase_add_test(right, gradients_at_kinks);
+    tcase_add_test(same, avx2_and_avx512_agree);
+    tcase_add_test(same, units_are_the_whole);
+    tcase_add_test(same, a_team_is_alone_in_its_batch);
+    suite_add_tcase(suite, right);
+    suite_add_tcase(suite, same);
+    return suite;
+}
