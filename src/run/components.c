@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Components and their keys. A run is joined of tables in a fixed order: training, algorithm, kind of net, nets, mixer,
+/* Components and their keys. A run is joined of tables in a fixed order: training, kind of net, algorithm, nets, mixer,
  * environment; of a key that several nets declare the one of the algorithm's default net counts. */
 #include "run/components.h"
 
@@ -50,8 +50,8 @@ static void add_part(gathering *to, const char *prefix, const marl__key_table *t
 static void add_algo(gathering *to, const marl__algo_type *type) {
     to->net_key = (marl__key)MARL__KEY_CHOICE("net", type->net, &net_words[1], "kind of the agents' network");
     to->net_table = (marl__key_table){&to->net_key, 1};
+    add_part(to, "", &to->net_table); /* first: its words are those of the registry */
     add_part(to, "", &type->keys);
-    add_part(to, "", &to->net_table);
 }
 
 static void add_nets(gathering *to, const marl__algo_type *type) {

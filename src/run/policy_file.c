@@ -89,6 +89,18 @@ static marl_status write_policy(marl__json_writer *json, const marl__policy_file
     return json->status;
 }
 
+/* Rows that are all equal are written once, so that such a team can play with other numbers of agents. */
+static int32_t scale_rows(const marl__policy_file *desc) {
+    size_t row = (size_t)desc->shape.obs * sizeof(float);
+
+    for (int32_t i = 1; i < desc->scale_rows; i++) {
+        size_t at = (size_t)i * (size_t)desc->shape.obs;
+        if (memcmp(desc->obs_scale, desc->obs_scale + at, row) != 0) return desc->scale_rows;
+        if (memcmp(desc->obs_shift, desc->obs_shift + at, row) != 0) return desc->scale_rows;
+    }
+    return 1;
+}
+
 /* Failures of the adds are sticky in the writer. */
 static void add_tensors(marl__safetensors_writer *writer, const marl__policy_file *desc) {
     int32_t range = marl__agent_range(desc->params);
@@ -102,7 +114,7 @@ static void add_tensors(marl__safetensors_writer *writer, const marl__policy_fil
                               desc->flat + param->offset);
     }
     if (desc->obs_scale) {
-        const uint32_t shape[2] = {(uint32_t)desc->scale_rows, (uint32_t)desc->shape.obs};
+        const uint32_t shape[2] = {(uint32_t)scale_rows(desc), (uint32_t)desc->shape.obs};
         marl__safetensors_add(writer, SCALE_NAME, MARL__TENSOR_F32, 2, shape, desc->obs_scale);
         marl__safetensors_add(writer, SHIFT_NAME, MARL__TENSOR_F32, 2, shape, desc->obs_shift);
     }

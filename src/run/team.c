@@ -2,11 +2,50 @@
 /* Teams from specs. Letters: N agents, O observation, A actions, S state. */
 #include "run/team.h"
 
+#include <string.h>
+
 #include "core/base/status.h"
 #include "envs/env.h"
 
 /* Products of two sizes index arrays by 32-bit rows and columns. */
 #define MOST_COLUMNS (UINT64_C(1) << 30)
+
+/* An array of structs that carry their size: the first one's is the stride of all. */
+static marl_status take_classes(const marl_env_spec *spec, marl_agent_class *out) {
+    const unsigned char *at = (const unsigned char *)spec->classes;
+    uint32_t stride = 0, size = 0;
+    marl_status status = MARL_OK;
+
+    memcpy(&stride, at, sizeof stride);
+    for (uint32_t i = 0; status == MARL_OK && i < spec->class_count; i++, at += stride) {
+        memcpy(&size, at, sizeof size);
+        if (size != stride)
+            return marl__fail(MARL_E_ARGUMENT, "class %u: struct_size is %u, that of class 0 is %u", i, size, stride);
+        status = marl__take_struct(&out[i], sizeof out[i], at, sizeof out[i], "marl_agent_class");
+    }
+    return status;
+}
+
+marl_status marl__spec_take(marl__heap *heap, const marl_env_spec *spec, marl_env_spec *out,
+                            marl_agent_class **out_classes) {
+    marl_status status = marl__take_struct(out, sizeof *out, spec, sizeof *out, "marl_env_spec");
+    void *classes = NULL;
+
+    *out_classes = NULL;
+    if (status != MARL_OK) return status;
+    if (!out->classes || out->class_count < 1 || out->class_count > 65536)
+        return marl__fail(MARL_E_ARGUMENT, "the spec has %u classes%s, expected 1 to 65536", out->class_count,
+                          out->classes ? "" : " at NULL");
+    status = marl__alloc_array(heap, out->class_count, sizeof **out_classes, &classes);
+    if (status != MARL_OK) return status;
+    if ((status = take_classes(out, classes)) == MARL_OK) {
+        out->classes = classes;
+        status = marl__env_spec_check(out);
+    }
+    if (status == MARL_OK) *out_classes = classes;
+    else marl__free(heap, classes);
+    return status;
+}
 
 static const marl_agent_class *class_of(const marl_env_spec *spec, uint32_t agent) {
     return &spec->classes[spec->agent_class ? spec->agent_class[agent] : 0];

@@ -5,7 +5,13 @@
 #define MARL__RUN_TEAM_H
 
 #include "algos/learner.h"
+#include "core/base/alloc.h"
 #include "marl/env.h"
+
+/* Takes up a spec that a caller filled in, perhaps compiled against other headers: *out is checked and points to
+ * *out_classes, which the caller frees (from heap; NULL on failure). Everything else it points to stays borrowed. */
+marl_status marl__spec_take(marl__heap *heap, const marl_env_spec *spec, marl_env_spec *out,
+                            marl_agent_class **out_classes);
 
 /* Sizes of a team. spec: passed marl__env_spec_check. O is the greatest observation length and A the greatest action
  * count over the agents (smaller observations are padded with zeros, missing actions are masked by availability);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pool: every index once, whoever runs it; runs right after one another, from two threads, from inside a task; hosts
- * that run tasks backwards; a forked child; memory that fails. */
+/* The pool: every index once, whoever runs it; runs right after one another, from several threads, from inside a task;
+ * hosts that run tasks backwards; a forked child; memory that fails. */
 #include <check.h>
 #include <pthread.h>
 #include <signal.h>

@@ -60,7 +60,8 @@ START_TEST(streams_differ) {
     uint64_t first[6];
     const uint64_t streams[6] = {
         marl__stream(MARL__STREAM_ENV, 0), marl__stream(MARL__STREAM_ENV, 1), marl__stream(MARL__STREAM_EXPLORE, 0),
-        marl__stream(MARL__STREAM_EXPLORE, 1), marl__stream(MARL__STREAM_INIT, 0), marl__stream(MARL__STREAM_ENV, 1u << 31)};
+        marl__stream(MARL__STREAM_EXPLORE, 1), marl__stream(MARL__STREAM_INIT, 0),
+        marl__stream(MARL__STREAM_ENV, 1u << 31)};
 
     for (int index = 0; index < 6; ++index) {
         marl__rng_init(&rng, 1, streams[index]);

@@ -142,13 +142,12 @@ int marl__read_int(const char *text, int64_t *out) {
 
 /* Whatever stands between the digits of a number printed by libc and is not part of it in the C locale, is its point;
  * it may take several bytes. */
-static void plain_point(char *text) {
-    char *to = text;
-    int replaced = 0;
+static void plain_point(const char *from, char *to) {
+    int is_replaced = 0;
 
-    for (const char *from = text; *from; ++from) {
+    for (; *from; ++from) {
         if (is_digit(*from) || *from == '-' || *from == '+' || *from == 'e') *to++ = *from;
-        else if (!replaced) replaced = 1, *to++ = '.';
+        else if (!is_replaced) is_replaced = 1, *to++ = '.';
     }
     *to = '\0';
 }
@@ -156,6 +155,7 @@ static void plain_point(char *text) {
 /* Every decimal of at most 15 digits survives being read and printed again, so %.15g finds it if there is one, and
  * drops its trailing zeros; below DBL_MIN doubles have fewer digits. */
 void marl__write_real(double value, char buffer[32]) {
+    char printed[64];
     double back = 0;
 
     if (!isfinite(value)) {
@@ -163,8 +163,8 @@ void marl__write_real(double value, char buffer[32]) {
         return;
     }
     for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; ++digits) {
-        snprintf(buffer, 32, "%.*g", digits, value);
-        plain_point(buffer);
+        snprintf(printed, sizeof printed, "%.*g", digits, value);
+        plain_point(printed, buffer);
         if (marl__read_real(buffer, &back) && back == value) return;
     }
 }

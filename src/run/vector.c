@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One task does everything for its chunk of environments, so a step of all costs one wake-up of the threads. What an
+ * environment shows is written once, into the row the actor reads; the slot of the record is a copy of that row, taken
+ * when the action is stored, so an ended episode can be read while its environment already shows the next one. */
+#include "run/vector.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/status.h"
+#include "run/team.h"
+
+static int64_t now_ns(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+marl_status marl__env_maker_open(const marl__env_maker *maker, uint32_t index, marl_env **out) {
+    marl_status status = MARL_OK;
+
+    if (maker->name) status = marl_env_create(maker->host, maker->name, maker->config, out);
+    else status = marl_env_create_custom(maker->host, maker->type, index, out);
+    return status == MARL_OK ? status : marl__fail_prefix(status, "environment %u: ", index);
+}
+
+/* ---- create ---- */
+
+static int same_text(const char *a, const char *b) {
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* The host may make each environment anew; they must be of one kind. */
+static marl_status check_same(const marl_env *first, const marl_env *other, uint32_t index) {
+    const marl_env_spec *a = marl_env_get_spec(first), *b = marl_env_get_spec(other);
+
+    if (same_text(a->name, b->name) && same_text(a->version, b->version) && a->hash == b->hash &&
+        a->agent_count == b->agent_count && a->state_size == b->state_size && a->episode_limit == b->episode_limit &&
+        a->state_per_agent == b->state_per_agent && a->reward_per_agent == b->reward_per_agent &&
+        marl_env_obs_size(first) == marl_env_obs_size(other) &&
+        marl_env_action_count(first) == marl_env_action_count(other) &&
+        marl_env_save_bytes(first) == marl_env_save_bytes(other)) {
+        return MARL_OK;
+    }
+    return marl__fail(MARL_E_MISMATCH, "environment %u ('%.100s', hash %016llx) is of another kind than the first "
+                      "('%.100s', hash %016llx)", index, b->name, (unsigned long long)b->hash, a->name,
+                      (unsigned long long)a->hash);
+}
+
+marl_status marl__vector_create(marl_device *device, const marl__env_maker *maker, uint32_t first_index, int32_t count,
+                                marl__vector **out) {
+    marl__vector *vector = marl__alloc_zero(&device->heap, sizeof *vector);
+    marl_status status = MARL_OK;
+    void *envs = NULL;
+
+    *out = NULL;
+    if (!vector) return MARL_E_NOMEM;
+    vector->device = device;
+    if ((status = marl__alloc_array(&device->heap, (size_t)count, sizeof *vector->envs, &envs)) != MARL_OK) goto done;
+    vector->envs = envs;
+    for (int32_t e = 0; e < count; e++) {
+        if ((status = marl__env_maker_open(maker, first_index + (uint32_t)e, &vector->envs[e].env)) != MARL_OK) goto done;
+        vector->count = e + 1;
+        if ((status = check_same(vector->envs[0].env, vector->envs[e].env, first_index + (uint32_t)e)) != MARL_OK) {
+            goto done;
+        }
+    }
+    *out = vector;
+    vector = NULL;
+done:
+    marl__vector_destroy(vector);
+    return status;
+}
+
+/* On "cpu" rows are independent, so chunks may follow the threads. Other devices promise the same bits for any number
+ * of threads only for the same products, so there the cut comes from the count alone. */
+static int32_t count_chunks(const marl_device *device, int32_t count) {
+    int32_t chunks = strcmp(device->name, "cpu") == 0 ? (int32_t)marl__pool_threads(device->pool) : 4;
+
+    if (chunks > MARL__VECTOR_CHUNKS) chunks = MARL__VECTOR_CHUNKS;
+    return chunks < count ? chunks : count;
+}
+
+int32_t marl__vector_chunk(const marl_device *device, int32_t count) {
+    int32_t chunks = count_chunks(device, count);
+
+    return (count + chunks - 1) / chunks;
+}
+
+/* *out = zeroed array of count * a * b elements; sticky in *status. */
+static void *take(marl__vector *vector, size_t count, size_t a, size_t b, size_t item, marl_status *status) {
+    void *array = NULL;
+    size_t total = 0;
+
+    if (*status != MARL_OK) return NULL;
+    if (!marl__mul_size(count, a, &total) || !marl__mul_size(total, b, &total)) {
+        *status = marl__fail(MARL_E_SHAPE, "the episodes of %d environments are too large to be held", vector->count);
+        return NULL;
+    }
+    *status = marl__alloc_array(&vector->device->heap, total, item, &array);
+    return array;
+}
+
+static marl_status take_rows(marl__vector *v) {
+    const marl__team_shape *shape = &v->view->shape;
+    size_t e = (size_t)v->count, n = (size_t)shape->agents, h = (size_t)v->hidden_size;
+    size_t slots = (size_t)shape->episode_limit + 1;
+    marl_status status = MARL_OK;
+
+    v->obs = take(v, e, n, (size_t)shape->obs, sizeof *v->obs, &status);
+    v->state = take(v, e, (size_t)shape->state, 1, sizeof *v->state, &status);
+    v->avail = take(v, e, n, (size_t)shape->actions, 1, &status);
+    v->alive = take(v, e, n, 1, 1, &status);
+    v->last = take(v, e, n, 1, sizeof *v->last, &status);
+    v->actions = take(v, e, n, 1, sizeof *v->actions, &status);
+    v->hidden = take(v, e, n, h, sizeof *v->hidden, &status);
+    v->next_hidden = take(v, e, n, h, sizeof *v->next_hidden, &status);
+    v->values = take(v, e, n, (size_t)shape->actions, sizeof *v->values, &status);
+    v->rewards = take(v, e, n, 1, sizeof *v->rewards, &status);
+    if (!v->is_recording) return status;
+    v->kept_obs = take(v, e * slots, n, (size_t)shape->obs, sizeof *v->kept_obs, &status);
+    v->kept_state = take(v, e * slots, (size_t)shape->state, 1, sizeof *v->kept_state, &status);
+    v->kept_avail = take(v, e * slots, n, (size_t)shape->actions, 1, &status);
+    v->kept_actions = take(v, e * slots, n, 1, sizeof *v->kept_actions, &status);
+    v->kept_rewards = take(v, e * slots, (size_t)shape->rewards, 1, sizeof *v->kept_rewards, &status);
+    return status;
+}
+
+marl_status marl__vector_prepare(marl__vector *vector, const marl__team_view *view, const marl__agent *agent,
+                                 const marl__actor *actor, int32_t is_recording) {
+    marl_status status = MARL_OK;
+
+    vector->view = view;
+    vector->agent = agent;
+    vector->hidden_size = marl__actor_hidden(actor);
+    vector->is_recording = is_recording;
+    vector->chunk_count = count_chunks(vector->device, vector->count);
+    vector->chunk_size = marl__vector_chunk(vector->device, vector->count);
+    for (int32_t c = 0; c < vector->chunk_count; c++) {
+        if ((status = marl__actor_run_create(actor, &vector->runs[c])) != MARL_OK) return status;
+    }
+    return take_rows(vector);
+}
+
+void marl__vector_destroy(marl__vector *vector) {
+    marl__heap *heap = NULL;
+
+    if (!vector) return;
+    heap = &vector->device->heap;
+    for (int32_t c = 0; c < MARL__VECTOR_CHUNKS; c++) marl__actor_run_destroy(vector->runs[c]);
+    for (int32_t e = 0; e < vector->count; e++) marl_env_destroy(vector->envs[e].env);
+    void *const arrays[] = {vector->envs, vector->obs, vector->state, vector->avail, vector->alive, vector->last,
+                            vector->actions, vector->hidden, vector->next_hidden, vector->values, vector->rewards,
+                            vector->kept_obs, vector->kept_state, vector->kept_rewards, vector->kept_avail,
+                            vector->kept_actions};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) marl__free(heap, arrays[i]);
+    marl__free(heap, vector);
+}
+
+/* ---- what the environments show ---- */
+
+/* Agents that are out of the game may have nothing available; learning needs one action each, and theirs is 0. */
+static void give_the_dead_an_action(marl__vector *v, int32_t e) {
+    size_t n = (size_t)v->view->shape.agents, a = (size_t)v->view->shape.actions;
+
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *row = v->avail + ((size_t)e * n + i) * a;
+
+        if (!v->alive[(size_t)e * n + i] && !memchr(row, 1, a)) row[0] = 1;
+    }
+}
+
+marl_status marl__vector_observe(marl__vector *v, int32_t e) {
+    const marl__team_view *view = v->view;
+    size_t n = (size_t)view->shape.agents, s = (size_t)view->shape.state;
+    size_t no = n * (size_t)view->shape.obs;
+    marl_view out = {.struct_size = sizeof out};
+    marl_status status = MARL_OK;
+
+    out.obs = v->obs + (size_t)e * no;
+    out.state = view->state_is_obs ? NULL : v->state + (size_t)e * s;
+    out.avail = v->avail + (size_t)e * n * (size_t)view->shape.actions;
+    out.alive = v->alive + (size_t)e * n;
+    if ((status = marl_env_observe(v->envs[e].env, &out)) != MARL_OK) return status;
+    if (view->scale) marl__scale_obs(no, out.obs, view->scale, view->shift, out.obs);
+    if (view->state_is_obs) memcpy(v->state + (size_t)e * s, out.obs, no * sizeof(float));
+    give_the_dead_an_action(v, e);
+    return MARL_OK;
+}
+
+/* ---- episodes ---- */
+
+/* Two words of a block as one number; counters of other draws never meet it. */
+static uint64_t number_at(uint64_t seed, uint64_t stream, uint64_t block) {
+    uint32_t words[4];
+
+    marl__philox(seed, stream, block, words);
+    return (uint64_t)words[1] << 32 | words[0];
+}
+
+static uint64_t episode_seed(marl__vector *v, int32_t e, uint64_t number) {
+    if (!v->is_evaluation) return number_at(v->seed, marl__stream(MARL__STREAM_ENV, (uint32_t)e), number);
+    return number_at(v->seed, marl__stream(MARL__STREAM_EVAL, 1), number * (uint64_t)v->count + (uint64_t)e);
+}
+
+/* In an evaluation everything random belongs to the episode, so that its result does not depend on how many are played
+ * side by side. */
+static marl_status begin_episode(marl__vector *v, int32_t e) {
+    marl__vector_env *own = &v->envs[e];
+    size_t n = (size_t)v->view->shape.agents, nh = n * (size_t)v->hidden_size;
+    uint64_t number = own->next_episode, index = number * (uint64_t)v->count + (uint64_t)e;
+    marl_status status = MARL_OK;
+
+    own->length = 0;
+    own->reward_sum = 0;
+    own->is_playing = !v->is_evaluation || index < v->episodes;
+    if (!own->is_playing) return MARL_OK;
+    if (v->is_evaluation) {
+        uint64_t chances = number_at(v->seed, marl__stream(MARL__STREAM_EVAL, 2), index);
+        marl__rng_init(&own->explore, chances, marl__stream(MARL__STREAM_EVAL_EXPLORE, 0));
+    }
+    own->next_episode = number + 1;
+    for (size_t i = 0; i < n; i++) v->last[(size_t)e * n + i] = -1;
+    if (nh > 0) memset(v->next_hidden + (size_t)e * nh, 0, nh * sizeof(float));
+    if ((status = marl_env_reset(own->env, episode_seed(v, e, number))) != MARL_OK) return status;
+    return marl__vector_observe(v, e);
+}
+
+static void keep_error(marl__vector_env *own, marl_status status) {
+    own->status = status;
+    if (status != MARL_OK) snprintf(own->error, sizeof own->error, "%s", marl_last_error());
+}
+
+/* Messages that begin with the step already are given the environment only. */
+static marl_status report(const marl__vector *v) {
+    for (int32_t e = 0; e < v->count; e++) {
+        const marl__vector_env *own = &v->envs[e];
+        const char *which = v->is_evaluation ? "evaluation environment" : "environment";
+
+        if (own->status == MARL_OK) continue;
+        if (strncmp(own->error, "step ", 5) == 0) return marl__fail(own->status, "%s %d, %s", which, e, own->error);
+        return marl__fail(own->status, "%s %d, step %d: %s", which, e, own->length, own->error);
+    }
+    return MARL_OK;
+}
+
+static void swap_hidden(marl__vector *v) {
+    float *kept = v->hidden;
+
+    v->hidden = v->next_hidden;
+    v->next_hidden = kept;
+}
+
+static void begin_task(int32_t e, void *ctx) {
+    marl__vector *v = ctx;
+
+    v->envs[e].has_ended = 0;
+    keep_error(&v->envs[e], begin_episode(v, e));
+}
+
+static marl_status begin_all(marl__vector *v) {
+    marl_status status = marl__pool_run(v->device->pool, v->count, begin_task, v);
+
+    if (status == MARL_OK) status = report(v);
+    swap_hidden(v);
+    v->is_started = status == MARL_OK;
+    return status;
+}
+
+marl_status marl__vector_start(marl__vector *vector) {
+    return begin_all(vector);
+}
+
+marl_status marl__vector_start_evaluation(marl__vector *vector, uint64_t seed, uint64_t episodes) {
+    vector->seed = seed;
+    vector->episodes = episodes;
+    vector->is_evaluation = 1;
+    for (int32_t e = 0; e < vector->count; e++) vector->envs[e].next_episode = 0;
+    return begin_all(vector);
+}
+
+void marl__vector_abandon(marl__vector *vector) {
+    vector->is_started = 0;
+    for (int32_t e = 0; e < vector->count; e++) {
+        vector->envs[e].length = 0;
+        vector->envs[e].reward_sum = 0;
+        vector->envs[e].has_ended = 0;
+    }
+}
+
+/* ---- a step ---- */
+
+static size_t first_slot(const marl__vector *v, int32_t e) {
+    return (size_t)e * ((size_t)v->view->shape.episode_limit + 1);
+}
+
+/* What is seen now becomes slot `slot` of the record. */
+static void keep_seen(marl__vector *v, int32_t e, int32_t slot) {
+    const marl__team_shape *shape = &v->view->shape;
+    size_t at = first_slot(v, e) + (size_t)slot, n = (size_t)shape->agents;
+    size_t no = n * (size_t)shape->obs, s = (size_t)shape->state, na = n * (size_t)shape->actions;
+
+    memcpy(v->kept_obs + at * no, v->obs + (size_t)e * no, no * sizeof(float));
+    memcpy(v->kept_state + at * s, v->state + (size_t)e * s, s * sizeof(float));
+    memcpy(v->kept_avail + at * na, v->avail + (size_t)e * na, na);
+}
+
+static void keep_action(marl__vector *v, int32_t e, int32_t slot) {
+    size_t n = (size_t)v->view->shape.agents, at = first_slot(v, e) + (size_t)slot;
+
+    memcpy(v->kept_actions + at * n, v->actions + (size_t)e * n, n * sizeof(int32_t));
+}
+
+static double team_reward(const marl__vector *v, const double *rewards) {
+    double sum = 0;
+
+    for (int32_t i = 0; i < v->view->env_rewards; i++) sum += rewards[i];
+    return sum;
+}
+
+static void keep_rewards(marl__vector *v, int32_t e, int32_t slot, const double *rewards) {
+    size_t r = (size_t)v->view->shape.rewards;
+    float *to = v->kept_rewards + (first_slot(v, e) + (size_t)slot) * r;
+
+    if (r == 1) to[0] = (float)team_reward(v, rewards);
+    for (size_t i = 0; r > 1 && i < r; i++) to[i] = (float)rewards[i];
+}
+
+/* The step is taken: its result goes into the record, and an ended episode is closed and the next one begun. */
+static marl_status settle(marl__vector *v, int32_t e, const marl_step *step) {
+    marl__vector_env *own = &v->envs[e];
+    size_t n = (size_t)v->view->shape.agents;
+    marl_status status = MARL_OK;
+
+    if (v->is_recording) keep_rewards(v, e, own->length, step->rewards);
+    own->reward_sum += team_reward(v, step->rewards);
+    own->length++;
+    if ((status = marl__vector_observe(v, e)) != MARL_OK) return status;
+    if (!step->terminated && !step->truncated) {
+        memcpy(v->last + (size_t)e * n, v->actions + (size_t)e * n, n * sizeof(int32_t));
+        return MARL_OK;
+    }
+    if (v->is_recording) keep_seen(v, e, own->length);
+    own->has_ended = 1;
+    own->end = (marl__episode_end){own->length, step->terminated || v->view->limit_ends, step->outcome,
+                                   own->reward_sum, own->next_episode - 1};
+    return begin_episode(v, e);
+}
+
+static marl_status play(marl__vector *v, int32_t e) {
+    marl__vector_env *own = &v->envs[e];
+    size_t n = (size_t)v->view->shape.agents;
+    marl_actions actions = {.struct_size = sizeof actions, .discrete = v->actions + (size_t)e * n};
+    marl_step step = {.struct_size = sizeof step, .rewards = v->rewards + (size_t)e * n};
+    marl_status status = MARL_OK;
+
+    if (v->is_recording) {
+        keep_seen(v, e, own->length);
+        keep_action(v, e, own->length);
+    }
+    if ((status = marl_env_step(own->env, &actions, &step)) != MARL_OK) return status;
+    return settle(v, e, &step);
+}
+
+static void choose(marl__vector *v, int32_t e) {
+    size_t n = (size_t)v->view->shape.agents, na = n * (size_t)v->view->shape.actions;
+
+    marl__choose(v->agent, v->values + (size_t)e * na, v->avail + (size_t)e * na, v->alive + (size_t)e * n, v->epsilon,
+                 &v->envs[e].explore, v->actions + (size_t)e * n);
+}
+
+static void chunk_task(int32_t c, void *ctx) {
+    marl__vector *v = ctx;
+    const marl__team_shape *shape = &v->view->shape;
+    int32_t first = c * v->chunk_size, end = first + v->chunk_size < v->count ? first + v->chunk_size : v->count;
+    size_t row = (size_t)first * (size_t)shape->agents, h = (size_t)v->hidden_size;
+    int64_t begun = now_ns(), chosen = 0;
+
+    if (first >= end) return;
+    marl__actor_values(v->runs[c], v->version, end - first, v->obs + row * (size_t)shape->obs, v->last + row,
+                       h > 0 ? v->hidden + row * h : NULL, h > 0 ? v->next_hidden + row * h : NULL,
+                       v->values + row * (size_t)shape->actions);
+    for (int32_t e = first; e < end; e++) {
+        if (v->envs[e].is_playing) choose(v, e);
+    }
+    chosen = now_ns();
+    for (int32_t e = first; e < end; e++) {
+        v->envs[e].has_ended = 0;
+        if (v->envs[e].is_playing) keep_error(&v->envs[e], play(v, e));
+    }
+    v->act_ns[c] = chosen - begun;
+    v->env_ns[c] = now_ns() - chosen;
+}
+
+marl_status marl__vector_step(marl__vector *vector, const marl__version *version, double epsilon) {
+    marl_status status = MARL_OK;
+
+    vector->version = version;
+    vector->epsilon = epsilon;
+    if ((status = marl__pool_run(vector->device->pool, vector->chunk_count, chunk_task, vector)) != MARL_OK) {
+        return status;
+    }
+    swap_hidden(vector);
+    return report(vector);
+}
+
+void marl__vector_episode(const marl__vector *v, int32_t e, marl__episode *out) {
+    const marl__vector_env *own = &v->envs[e];
+    const marl__team_shape *shape = &v->view->shape;
+    size_t at = first_slot(v, e), n = (size_t)shape->agents;
+
+    *out = (marl__episode){.length = own->has_ended ? own->end.length : own->length};
+    out->terminated = own->has_ended && own->end.terminated;
+    out->obs = v->kept_obs + at * n * (size_t)shape->obs;
+    out->state = v->kept_state + at * (size_t)shape->state;
+    out->avail = v->kept_avail + at * n * (size_t)shape->actions;
+    out->actions = v->kept_actions + at * n;
+    out->rewards = v->kept_rewards + at * (size_t)shape->rewards;
+}
