@@ -61,11 +61,12 @@ marl_status marl__vector_create(marl_device *device, const marl__env_maker *make
     if ((status = marl__alloc_array(&device->heap, (size_t)count, sizeof *vector->envs, &envs)) != MARL_OK) goto done;
     vector->envs = envs;
     for (int32_t e = 0; e < count; e++) {
-        if ((status = marl__env_maker_open(maker, first_index + (uint32_t)e, &vector->envs[e].env)) != MARL_OK) goto done;
+        marl__vector_env *own = &vector->envs[e];
+        uint32_t index = first_index + (uint32_t)e;
+
+        if ((status = marl__env_maker_open(maker, index, &own->env)) != MARL_OK) goto done;
         vector->count = e + 1;
-        if ((status = check_same(vector->envs[0].env, vector->envs[e].env, first_index + (uint32_t)e)) != MARL_OK) {
-            goto done;
-        }
+        if ((status = check_same(vector->envs[0].env, own->env, index)) != MARL_OK) goto done;
     }
     *out = vector;
     vector = NULL;

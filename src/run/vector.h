@@ -25,7 +25,6 @@ marl_status marl__env_maker_open(const marl__env_maker *maker, uint32_t index, m
 typedef struct marl__team_view {
     marl__team_shape shape;       /* S, rewards: of what is learnt from */
     int32_t env_rewards;          /* what the environment gives: 1 or N */
-    int32_t env_state;            /* floats of its state, 0: it has none */
     int32_t state_is_obs;         /* 1: the state is the agents' observations in a row, so it is copied from them */
     int32_t limit_ends;           /* 1: a truncated episode counts as terminated */
     float *scale, *shift;         /* (N,O); NULL: observations go in as they are */
@@ -75,7 +74,6 @@ typedef struct marl__vector {
     float *hidden, *next_hidden;  /* (E,N,H), swapped each step */
     float *values;                /* (E,N,A) */
     double *rewards;              /* (E,N), of the last step as the environment gave them */
-    float *env_state;             /* (E, state of the environment), scratch where it differs from the learner's */
     /* Open episodes, when recording: slots 0..limit of each environment. */
     float *kept_obs, *kept_state, *kept_rewards;
     uint8_t *kept_avail;
@@ -84,13 +82,6 @@ typedef struct marl__vector {
     const marl__version *version;
     double epsilon;
 } marl__vector;
-
-typedef struct marl__vector_options {
-    const marl__env_maker *maker;
-    const marl__team_view *view;
-    uint32_t first_index;         /* of the environments, for the host's create */
-    int32_t count, is_recording, is_evaluation;
-} marl__vector_options;
 
 /* Teams that one chunk acts for: the capacity its actor needs. */
 int32_t marl__vector_chunk(const marl_device *device, int32_t count);
