@@ -14,295 +14,46 @@
  * no random stream.
  *
  * p players, f foods, D observation entries: (y, x, level) of each food, then of each player, self first. */
-#include "envs/env.h"
+#include "envs/foraging.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/json.h"
 #include "core/base/rng.h"
 #include "core/base/status.h"
 
-#define MOST_SIDE 64
-#define MOST_PLAYERS 32
-#define MOST_FOODS 64
-#define MOST_LEVEL 1000
 #define MOST_TRIES 1000 /* of a random cell, a player or all foods together; the reference's number */
-#define WALL 0xffffu    /* in the margin; food levels stay below: 3 * MOST_LEVEL, or MOST_LEVEL given */
-#define BOARD_CELLS ((MOST_SIDE + 2) * (MOST_SIDE + 2))
-#define SAVE_WORDS (6 + 3 * MOST_PLAYERS + 3 * MOST_FOODS)
+#define WALL 0xffffu    /* in the margin; food levels stay below: 3 * MARL__LBF_LEVEL, or MARL__LBF_LEVEL given */
+#define SAVE_WORDS (6 + 3 * MARL__LBF_PLAYERS + 3 * MARL__LBF_FOODS)
 #define SAVE_MAGIC 0x3166626cu /* "lbf1" */
-#define TILE 16 /* pixels a cell in pictures */
 
-enum action { STAY, NORTH, SOUTH, WEST, EAST, LOAD, ACTION_COUNT };
-
-typedef struct piece {
-    int32_t row, col, level;
-} piece;
-
-/* What the name and the keys fix. Levels of player or food number i lie in [low[i], high[i]]. */
-typedef struct rules {
-    int32_t rows, cols, player_count, food_count, sight, max_steps;
-    int32_t is_coop, normalises, shows_levels, is_grid, keeps_levels, limit_is_terminal, masks_invalid, has_state;
-    int32_t food_high_is_given; /* else the sum of the three lowest player levels */
-    double penalty;
-    int64_t levels_seed;
-    int32_t player_low[MOST_PLAYERS], player_high[MOST_PLAYERS];
-    int32_t food_low[MOST_FOODS], food_high[MOST_FOODS];
-    int32_t kept_levels[MOST_PLAYERS]; /* with keeps_levels: drawn once, at create */
-} rules;
-
-typedef struct foraging {
-    marl__heap *heap;
-    rules rules;
-    int32_t stride;                 /* cells from a row of the board to the next */
-    int32_t food_left, total, step; /* total: of the levels spawned, the normaliser of the rewards */
-    piece players[MOST_PLAYERS];
-    piece foods[MOST_FOODS];        /* food_left of them, row-major */
-    uint8_t valid[MOST_PLAYERS][ACTION_COUNT];
-    uint16_t board[BOARD_CELLS];    /* food level, 0 or WALL; cell (r, c) at (r + 1) * stride + c + 1 */
-    uint32_t obs_size;
-    uint64_t hash;
-    char name[208];
-    marl_agent_class agent_class;
-    marl_obs_slice slices[2 * (MOST_PLAYERS + MOST_FOODS)];
-    marl_entity_group groups[3];
-} foraging;
+enum action { STAY, NORTH, SOUTH, WEST, EAST, LOAD, ACTION_COUNT = MARL__LBF_ACTIONS };
 
 static const char *const scalar_names[] = {"food_collected"};
 static const int32_t row_step[ACTION_COUNT] = {0, -1, 1, 0, 0, 0};
 static const int32_t col_step[ACTION_COUNT] = {0, 0, 0, -1, 1, 0};
 
-static const marl__key key_list[] = {
-    MARL__KEY_INT("sight", "-1", -1, 128, "cells a player sees in each direction; -1: as in the name, else the board"),
-    MARL__KEY_INT("coop", "-1", -1, 1, "every food needs its full level; -1: as in the name"),
-    MARL__KEY_TEXT("min_player_level", "1", "least player level: one number, or one per player: 1,2,2"),
-    MARL__KEY_TEXT("max_player_level", "2", "greatest player level: one number, or one per player"),
-    MARL__KEY_TEXT("min_food_level", "1", "least food level: one number, or one per food"),
-    MARL__KEY_TEXT("max_food_level", "", "greatest food level, one or one per food; empty: three lowest players' sum"),
-    MARL__KEY_REAL("penalty", "0", 0, 1e6, "taken from every player of a group that fails to load a food"),
-    MARL__KEY_BOOL("normalize_reward", "1", "divide rewards so that an episode's sum is at most 1"),
-    MARL__KEY_BOOL("observe_agent_levels", "1", "0: observations hold two numbers a player, without its level"),
-    MARL__KEY_BOOL("grid_observation", "0", "three layers around the player: player levels, food levels, free cells"),
-    MARL__KEY_INT("max_episode_steps", "50", 1, 1000000, "steps an episode has at most"),
-    MARL__KEY_BOOL("limit_is_terminal", "0", "1: the step limit is a real end, as the published package reports it"),
-    MARL__KEY_BOOL("mask_invalid", "0", "1: moves that cannot succeed are not available; 0: they do nothing"),
-    MARL__KEY_BOOL("persistent_levels", "0", "draw player levels once, at create, and keep them over resets"),
-    MARL__KEY_INT("levels_seed", "0", 0, 9007199254740991.0, "with persistent_levels: the seed of that draw"),
-    MARL__KEY_CHOICE("state", "obs", "obs|none", "the state: all observations in a row, or nothing"),
-};
-static const marl__key_table keys = MARL__KEY_TABLE(key_list);
-
-/* ---- names and keys ---- */
-
-/* What a variant's name says; sight 0: nothing. */
-typedef struct variant_parts {
-    int32_t sight, rows, cols, players, foods, is_coop;
-} variant_parts;
-
-/* Reads digits (at most four) and the text that must follow them. */
-static int take_number(const char **at, const char *suffix, int32_t *out) {
-    const char *p = *at;
-    int32_t value = 0;
-    int digits = 0;
-
-    while (*p >= '0' && *p <= '9' && digits < 4) {
-        value = value * 10 + (*p++ - '0');
-        digits++;
-    }
-    if (digits == 0 || strncmp(p, suffix, strlen(suffix)) != 0) {
-        return 0;
-    }
-    *at = p + strlen(suffix);
-    *out = value;
-    return 1;
-}
-
-static int parse_variant(const char *text, variant_parts *out) {
-    const char *at = text;
-
-    *out = (variant_parts){0, 0, 0, 0, 0, 0};
-    if (take_number(&at, "s-", &out->sight) && out->sight == 0) {
-        return 0;
-    }
-    if (!take_number(&at, "x", &out->rows) || !take_number(&at, "-", &out->cols) ||
-        !take_number(&at, "p-", &out->players) || !take_number(&at, "f", &out->foods)) {
-        return 0;
-    }
-    if (strcmp(at, "-coop") == 0) {
-        out->is_coop = 1;
-        return 1;
-    }
-    return *at == '\0';
-}
-
-static marl_status refuse_number(const char *variant, const char *what, int32_t given, int32_t least, int32_t most) {
-    return marl__fail(MARL_E_NAME, "lbf:%s: %d %s are not from %d to %d", variant, given, what, least, most);
-}
-
-static marl_status read_variant(const char *variant, variant_parts *out) {
-    if (!parse_variant(variant, out)) {
-        return marl__fail(MARL_E_NAME, "no environment 'lbf:%s'; a variant reads [{sight}s-]{rows}x{cols}-{players}p-"
-                          "{foods}f[-coop], for example 'lbf:8x8-2p-2f-coop'", variant);
-    }
-    if (out->rows < 3 || out->rows > MOST_SIDE) return refuse_number(variant, "rows", out->rows, 3, MOST_SIDE);
-    if (out->cols < 3 || out->cols > MOST_SIDE) return refuse_number(variant, "columns", out->cols, 3, MOST_SIDE);
-    if (out->players < 1 || out->players > MOST_PLAYERS) {
-        return refuse_number(variant, "players", out->players, 1, MOST_PLAYERS);
-    }
-    if (out->foods < 1 || out->foods > MOST_FOODS) return refuse_number(variant, "foods", out->foods, 1, MOST_FOODS);
-    if (out->sight > 2 * MOST_SIDE) return refuse_number(variant, "cells of sight", out->sight, 1, 2 * MOST_SIDE);
-    if (out->players > out->rows * out->cols) {
-        return marl__fail(MARL_E_NAME, "lbf:%s: %d players do not fit on %d cells", variant, out->players,
-                          out->rows * out->cols);
-    }
-    return MARL_OK;
-}
-
-static marl_status lbf_check(const char *variant) {
-    variant_parts parts;
-
-    return read_variant(variant, &parts);
-}
-
-static marl_status refuse_levels(const char *key, const char *text, int32_t count) {
-    return marl__fail(MARL_E_ARGUMENT, "%s is '%s'; expected a whole number from 1 to %d, or %d of them separated by "
-                      "commas", key, text, MOST_LEVEL, count);
-}
-
-/* "2" for all, or "1,2,2" one by one. Empty: *is_given = 0. */
-static marl_status read_levels(const marl_config *config, const char *key, int32_t count, int32_t *levels,
-                               int32_t *is_given) {
-    char text[256], part[16];
-    const char *at = text;
-    int32_t found = 0;
-    marl_status status = marl_config_get(config, key, text, sizeof text);
-
-    if (status != MARL_OK) return status;
-    *is_given = text[0] != '\0';
-    while (*is_given && found <= count) {
-        size_t length = strcspn(at, ",");
-        int64_t value = 0;
-        if (length >= sizeof part || found == count) return refuse_levels(key, text, count);
-        snprintf(part, sizeof part, "%.*s", (int)length, at);
-        if (!marl__read_int(part, &value) || value < 1 || value > MOST_LEVEL) {
-            return refuse_levels(key, text, count);
-        }
-        levels[found++] = (int32_t)value;
-        at += length;
-        if (*at++ == '\0') break;
-    }
-    if (found == 1) {
-        for (int32_t i = 1; i < count; i++) {
-            levels[i] = levels[0];
-        }
-    } else if (*is_given && found != count) {
-        return refuse_levels(key, text, count);
-    }
-    return MARL_OK;
-}
-
-static marl_status check_range(const char *what, const int32_t *low, const int32_t *high, int32_t count) {
-    for (int32_t i = 0; i < count; i++) {
-        if (low[i] > high[i]) {
-            return marl__fail(MARL_E_ARGUMENT, "min_%s_level %d is above max_%s_level %d (number %d)", what, low[i],
-                              what, high[i], i);
-        }
-    }
-    return MARL_OK;
-}
-
-static marl_status need_levels(const char *key, int32_t is_given) {
-    return is_given ? MARL_OK : marl__fail(MARL_E_ARGUMENT, "%s is empty; expected a whole number", key);
-}
-
-static marl_status read_level_keys(const marl_config *config, rules *r) {
-    int32_t given = 0;
-    marl_status status = MARL_OK;
-
-    if ((status = read_levels(config, "min_player_level", r->player_count, r->player_low, &given)) != MARL_OK ||
-        (status = need_levels("min_player_level", given)) != MARL_OK) {
-        return status;
-    }
-    if ((status = read_levels(config, "max_player_level", r->player_count, r->player_high, &given)) != MARL_OK ||
-        (status = need_levels("max_player_level", given)) != MARL_OK) {
-        return status;
-    }
-    if ((status = read_levels(config, "min_food_level", r->food_count, r->food_low, &given)) != MARL_OK ||
-        (status = need_levels("min_food_level", given)) != MARL_OK) {
-        return status;
-    }
-    if ((status = read_levels(config, "max_food_level", r->food_count, r->food_high, &r->food_high_is_given)) !=
-        MARL_OK) {
-        return status;
-    }
-    if ((status = check_range("player", r->player_low, r->player_high, r->player_count)) != MARL_OK) return status;
-    /* cooperative foods have their greatest level, whatever the least */
-    return r->food_high_is_given && !r->is_coop ? check_range("food", r->food_low, r->food_high, r->food_count) : MARL_OK;
-}
-
-static marl_status read_rules(const marl_config *config, const char *variant, rules *r) {
-    variant_parts parts;
-    char state[256];
-    marl__env_reader reader = {config, MARL_OK};
-    int64_t sight = marl__env_read_int(&reader, "sight");
-    int64_t coop = marl__env_read_int(&reader, "coop");
-    marl_status status = read_variant(variant, &parts);
-
-    if (status != MARL_OK) return status;
-    r->rows = parts.rows;
-    r->cols = parts.cols;
-    r->player_count = parts.players;
-    r->food_count = parts.foods;
-    if (sight > 0) {
-        r->sight = (int32_t)sight;
-    } else if (parts.sight > 0) {
-        r->sight = parts.sight;
-    } else {
-        r->sight = parts.rows > parts.cols ? parts.rows : parts.cols;
-    }
-    r->is_coop = coop >= 0 ? (int32_t)coop : parts.is_coop;
-    r->penalty = marl__env_read_real(&reader, "penalty");
-    r->normalises = (int32_t)marl__env_read_int(&reader, "normalize_reward");
-    r->shows_levels = (int32_t)marl__env_read_int(&reader, "observe_agent_levels");
-    r->is_grid = (int32_t)marl__env_read_int(&reader, "grid_observation");
-    r->max_steps = (int32_t)marl__env_read_int(&reader, "max_episode_steps");
-    r->limit_is_terminal = (int32_t)marl__env_read_int(&reader, "limit_is_terminal");
-    r->masks_invalid = (int32_t)marl__env_read_int(&reader, "mask_invalid");
-    r->keeps_levels = (int32_t)marl__env_read_int(&reader, "persistent_levels");
-    r->levels_seed = marl__env_read_int(&reader, "levels_seed");
-    if (reader.status != MARL_OK) return reader.status;
-    if (sight == 0) return marl__fail(MARL_E_ARGUMENT, "sight is 0; expected -1 or at least 1");
-    if ((status = marl_config_get(config, "state", state, sizeof state)) != MARL_OK) return status;
-    r->has_state = strcmp(state, "obs") == 0;
-    return read_level_keys(config, r);
-}
-
 /* ---- the board ---- */
-
-static inline int32_t cell_of(const foraging *e, int32_t row, int32_t col) {
-    return (row + 1) * e->stride + col + 1;
-}
 
 static inline int is_food(uint16_t cell) {
     return cell != 0 && cell != WALL;
 }
 
-static void clear_board(foraging *e) {
-    const rules *r = &e->rules;
+static void clear_board(marl__lbf *e) {
+    const marl__lbf_rules *r = &e->rules;
 
     e->stride = r->cols + 2;
     for (int32_t row = -1; row <= r->rows; row++) {
         for (int32_t col = -1; col <= r->cols; col++) {
             int is_inside = row >= 0 && row < r->rows && col >= 0 && col < r->cols;
-            e->board[cell_of(e, row, col)] = is_inside ? 0 : WALL;
+            e->board[marl__lbf_cell(e, row, col)] = is_inside ? 0 : WALL;
         }
     }
     e->food_left = 0;
 }
 
 /* Into its place in row-major order. */
-static void put_food(foraging *e, piece food) {
+static void put_food(marl__lbf *e, marl__lbf_piece food) {
     int32_t at = e->food_left++;
 
     while (at > 0 && (e->foods[at - 1].row > food.row ||
@@ -311,10 +62,10 @@ static void put_food(foraging *e, piece food) {
         at--;
     }
     e->foods[at] = food;
-    e->board[cell_of(e, food.row, food.col)] = (uint16_t)food.level;
+    e->board[marl__lbf_cell(e, food.row, food.col)] = (uint16_t)food.level;
 }
 
-static void take_food(foraging *e, int32_t row, int32_t col) {
+static void take_food(marl__lbf *e, int32_t row, int32_t col) {
     int32_t at = 0;
 
     while (at < e->food_left && (e->foods[at].row != row || e->foods[at].col != col)) {
@@ -322,10 +73,10 @@ static void take_food(foraging *e, int32_t row, int32_t col) {
     }
     e->food_left--;
     memmove(&e->foods[at], &e->foods[at + 1], (size_t)(e->food_left - at) * sizeof e->foods[0]);
-    e->board[cell_of(e, row, col)] = 0;
+    e->board[marl__lbf_cell(e, row, col)] = 0;
 }
 
-static int has_player(const foraging *e, int32_t count, int32_t row, int32_t col) {
+static int has_player(const marl__lbf *e, int32_t count, int32_t row, int32_t col) {
     for (int32_t i = 0; i < count; i++) {
         if (e->players[i].row == row && e->players[i].col == col) {
             return 1;
@@ -335,9 +86,9 @@ static int has_player(const foraging *e, int32_t count, int32_t row, int32_t col
 }
 
 /* A move needs a cell without food on the board; other players do not matter. */
-static void find_valid(foraging *e) {
+static void find_valid(marl__lbf *e) {
     for (int32_t i = 0; i < e->rules.player_count; i++) {
-        const uint16_t *here = &e->board[cell_of(e, e->players[i].row, e->players[i].col)];
+        const uint16_t *here = &e->board[marl__lbf_cell(e, e->players[i].row, e->players[i].col)];
         uint16_t north = here[-e->stride], south = here[e->stride], west = here[-1], east = here[1];
         uint8_t *valid = e->valid[i];
         valid[STAY] = 1;
@@ -370,8 +121,8 @@ static void shuffle_order(marl__rng *rng, int32_t *order, int32_t count) {
 
 /* Players come before foods, so only players are in the way. After MOST_TRIES misses on a crowded board: the first
  * free cell; there is one, since players are at most as many as cells. */
-static void place_player(foraging *e, marl__rng *rng, int32_t index) {
-    piece *player = &e->players[index];
+static void place_player(marl__lbf *e, marl__rng *rng, int32_t index) {
+    marl__lbf_piece *player = &e->players[index];
 
     for (int32_t tries = 0; tries < MOST_TRIES; tries++) {
         player->row = (int32_t)marl__rng_below(rng, (uint32_t)e->rules.rows);
@@ -389,9 +140,9 @@ static void place_player(foraging *e, marl__rng *rng, int32_t index) {
     }
 }
 
-static void spawn_players(foraging *e, marl__rng *rng) {
-    const rules *r = &e->rules;
-    int32_t order[MOST_PLAYERS];
+static void spawn_players(marl__lbf *e, marl__rng *rng) {
+    const marl__lbf_rules *r = &e->rules;
+    int32_t order[MARL__LBF_PLAYERS];
 
     shuffle_order(rng, order, r->player_count);
     for (int32_t i = 0; i < r->player_count; i++) {
@@ -423,7 +174,7 @@ static int32_t sum_of_three_lowest(const int32_t *levels, int32_t count) {
 }
 
 /* No food in the 3x3 block around, none within two cells along row and column, nobody there. */
-static int may_hold_food(const foraging *e, int32_t row, int32_t col) {
+static int may_hold_food(const marl__lbf *e, int32_t row, int32_t col) {
     for (int32_t i = 0; i < e->food_left; i++) {
         int32_t dr = e->foods[i].row - row, dc = e->foods[i].col - col;
         dr = dr < 0 ? -dr : dr;
@@ -435,9 +186,9 @@ static int may_hold_food(const foraging *e, int32_t row, int32_t col) {
     return !has_player(e, e->rules.player_count, row, col);
 }
 
-static void spawn_foods(foraging *e, marl__rng *rng) {
-    const rules *r = &e->rules;
-    int32_t order[MOST_FOODS], levels[MOST_PLAYERS];
+static void spawn_foods(marl__lbf *e, marl__rng *rng) {
+    const marl__lbf_rules *r = &e->rules;
+    int32_t order[MARL__LBF_FOODS], levels[MARL__LBF_PLAYERS];
     int32_t team = 0;
 
     for (int32_t i = 0; i < r->player_count; i++) {
@@ -448,7 +199,7 @@ static void spawn_foods(foraging *e, marl__rng *rng) {
     for (int32_t tries = 0; tries < MOST_TRIES && e->food_left < r->food_count; tries++) {
         int32_t which = order[e->food_left];
         int32_t high = r->food_high_is_given ? r->food_high[which] : team;
-        piece food;
+        marl__lbf_piece food;
         food.row = 1 + (int32_t)marl__rng_below(rng, (uint32_t)r->rows - 2);
         food.col = 1 + (int32_t)marl__rng_below(rng, (uint32_t)r->cols - 2);
         if (!may_hold_food(e, food.row, food.col)) {
@@ -461,7 +212,7 @@ static void spawn_foods(foraging *e, marl__rng *rng) {
 }
 
 static marl_status lbf_reset(void *env, uint64_t seed) {
-    foraging *e = env;
+    marl__lbf *e = env;
     marl__rng rng;
 
     marl__rng_init(&rng, seed, marl__stream(MARL__STREAM_ENV_RULES, 0));
@@ -477,13 +228,13 @@ static marl_status lbf_reset(void *env, uint64_t seed) {
 /* ---- step ---- */
 
 /* Everybody names a cell at once; whoever named it alone gets it. */
-static void move_players(foraging *e, const int32_t *actions) {
+static void move_players(marl__lbf *e, const int32_t *actions) {
     int32_t count = e->rules.player_count;
-    int32_t target[MOST_PLAYERS];
-    piece *players = e->players;
+    int32_t target[MARL__LBF_PLAYERS];
+    marl__lbf_piece *players = e->players;
 
     for (int32_t i = 0; i < count; i++) {
-        target[i] = cell_of(e, players[i].row + row_step[actions[i]], players[i].col + col_step[actions[i]]);
+        target[i] = marl__lbf_cell(e, players[i].row + row_step[actions[i]], players[i].col + col_step[actions[i]]);
     }
     for (int32_t i = 0; i < count; i++) {
         int is_alone = 1;
@@ -498,7 +249,7 @@ static void move_players(foraging *e, const int32_t *actions) {
 }
 
 /* The food beside a player; north and west are looked at only off the first two lines, where food cannot spawn. */
-static int find_food(const foraging *e, const piece *player, int32_t *row, int32_t *col) {
+static int find_food(const marl__lbf *e, const marl__lbf_piece *player, int32_t *row, int32_t *col) {
     static const int32_t order[4] = {NORTH, SOUTH, WEST, EAST};
 
     for (int k = 0; k < 4; k++) {
@@ -506,7 +257,7 @@ static int find_food(const foraging *e, const piece *player, int32_t *row, int32
         if ((order[k] == NORTH && player->row <= 1) || (order[k] == WEST && player->col <= 1)) {
             continue;
         }
-        if (is_food(e->board[cell_of(e, r, c)])) {
+        if (is_food(e->board[marl__lbf_cell(e, r, c)])) {
             *row = r;
             *col = c;
             return 1;
@@ -515,16 +266,16 @@ static int find_food(const foraging *e, const piece *player, int32_t *row, int32
     return 0;
 }
 
-static int is_beside(const piece *player, int32_t row, int32_t col) {
+static int is_beside(const marl__lbf_piece *player, int32_t row, int32_t col) {
     int32_t dr = player->row - row, dc = player->col - col;
 
     return dr * dr + dc * dc == 1;
 }
 
 /* The loading players around one food, together. waits[i]: player i loads and has not been dealt with. */
-static void load_food(foraging *e, uint8_t *waits, int32_t row, int32_t col, double *rewards) {
-    const rules *r = &e->rules;
-    int32_t food = e->board[cell_of(e, row, col)];
+static void load_food(marl__lbf *e, uint8_t *waits, int32_t row, int32_t col, double *rewards) {
+    const marl__lbf_rules *r = &e->rules;
+    int32_t food = e->board[marl__lbf_cell(e, row, col)];
     int32_t strength = 0;
     int is_loaded = 0;
 
@@ -550,7 +301,7 @@ static void load_food(foraging *e, uint8_t *waits, int32_t row, int32_t col, dou
     }
 }
 
-static void load_all(foraging *e, uint8_t *waits, double *rewards) {
+static void load_all(marl__lbf *e, uint8_t *waits, double *rewards) {
     for (int32_t i = 0; i < e->rules.player_count; i++) {
         int32_t row = 0, col = 0;
         if (waits[i] && find_food(e, &e->players[i], &row, &col)) {
@@ -560,7 +311,7 @@ static void load_all(foraging *e, uint8_t *waits, double *rewards) {
     }
 }
 
-static double share_collected(const foraging *e) {
+double marl__lbf_share_collected(const marl__lbf *e) {
     int32_t left = 0;
 
     for (int32_t i = 0; i < e->food_left; i++) {
@@ -569,21 +320,21 @@ static double share_collected(const foraging *e) {
     return e->total > 0 ? (double)(e->total - left) / e->total : 1.0;
 }
 
-static void settle_end(const foraging *e, marl_step *out) {
+static void settle_end(const marl__lbf *e, marl_step *out) {
     int is_late = e->step >= e->rules.max_steps;
 
     out->terminated = e->food_left == 0 || (is_late && e->rules.limit_is_terminal);
     out->truncated = is_late && !out->terminated;
     out->outcome = e->food_left == 0 ? MARL_OUTCOME_WON : is_late ? MARL_OUTCOME_LOST : MARL_OUTCOME_NONE;
     if (out->scalars && (out->terminated || out->truncated)) {
-        out->scalars[0] = share_collected(e);
+        out->scalars[0] = marl__lbf_share_collected(e);
     }
 }
 
 static marl_status lbf_step(void *env, const marl_actions *actions, marl_step *out) {
-    foraging *e = env;
-    int32_t taken[MOST_PLAYERS];
-    uint8_t waits[MOST_PLAYERS];
+    marl__lbf *e = env;
+    int32_t taken[MARL__LBF_PLAYERS];
+    uint8_t waits[MARL__LBF_PLAYERS];
     int anyone = 0;
 
     e->step++;
@@ -613,15 +364,15 @@ static inline float *put_piece(float *out, int32_t row, int32_t col, int32_t lev
 }
 
 /* Own cell first, then who is in sight, then (-1, -1, 0) for the others. */
-static void write_players(const foraging *e, int32_t self, int32_t first_row, int32_t first_col, float *out) {
-    const rules *r = &e->rules;
+static void write_players(const marl__lbf *e, int32_t self, int32_t first_row, int32_t first_col, float *out) {
+    const marl__lbf_rules *r = &e->rules;
     int32_t width = r->shows_levels ? 3 : 2;
     int32_t span = 2 * r->sight;
     int32_t listed = 0;
 
     for (int32_t k = 0; k < r->player_count; k++) {
         /* self, 0, 1, ... without self */
-        const piece *player = &e->players[k == 0 ? self : k <= self ? k - 1 : k];
+        const marl__lbf_piece *player = &e->players[k == 0 ? self : k <= self ? k - 1 : k];
         int32_t row = player->row - first_row, col = player->col - first_col;
         if (row < 0 || row > span || col < 0 || col > span) {
             continue;
@@ -644,16 +395,16 @@ static void write_players(const foraging *e, int32_t self, int32_t first_row, in
     }
 }
 
-static void write_vector(const foraging *e, int32_t self, float *out) {
-    const rules *r = &e->rules;
-    const piece *me = &e->players[self];
+static void write_vector(const marl__lbf *e, int32_t self, float *out) {
+    const marl__lbf_rules *r = &e->rules;
+    const marl__lbf_piece *me = &e->players[self];
     int32_t first_row = me->row > r->sight ? me->row - r->sight : 0;
     int32_t first_col = me->col > r->sight ? me->col - r->sight : 0;
     int32_t last_row = me->row + r->sight, last_col = me->col + r->sight;
     int32_t listed = 0;
 
     for (int32_t i = 0; i < e->food_left; i++) {
-        const piece *food = &e->foods[i];
+        const marl__lbf_piece *food = &e->foods[i];
         if (food->row >= first_row && food->row <= last_row && food->col >= first_col && food->col <= last_col) {
             out = put_piece(out, food->row - first_row, food->col - first_col, food->level);
             listed++;
@@ -666,16 +417,16 @@ static void write_vector(const foraging *e, int32_t self, float *out) {
 }
 
 /* (2 sight + 1, 2 sight + 1, 3): player level, food level, and 1 where one could stand; beyond the board zeros. */
-static void write_grid(const foraging *e, int32_t self, float *out) {
-    const rules *r = &e->rules;
-    const piece *me = &e->players[self];
+static void write_grid(const marl__lbf *e, int32_t self, float *out) {
+    const marl__lbf_rules *r = &e->rules;
+    const marl__lbf_piece *me = &e->players[self];
     int32_t side = 2 * r->sight + 1;
 
     for (int32_t y = 0; y < side; y++) {
         for (int32_t x = 0; x < side; x++) {
             int32_t row = me->row - r->sight + y, col = me->col - r->sight + x;
             int is_inside = row >= 0 && row < r->rows && col >= 0 && col < r->cols;
-            uint16_t food = is_inside ? e->board[cell_of(e, row, col)] : 0;
+            uint16_t food = is_inside ? e->board[marl__lbf_cell(e, row, col)] : 0;
             float *cell = out + 3 * (y * side + x);
             cell[0] = 0;
             cell[1] = food;
@@ -691,7 +442,7 @@ static void write_grid(const foraging *e, int32_t self, float *out) {
     }
 }
 
-static void write_all(const foraging *e, float *out) {
+static void write_all(const marl__lbf *e, float *out) {
     for (int32_t i = 0; i < e->rules.player_count; i++) {
         if (e->rules.is_grid) {
             write_grid(e, i, out + (size_t)i * e->obs_size);
@@ -702,7 +453,7 @@ static void write_all(const foraging *e, float *out) {
 }
 
 static marl_status lbf_observe(void *env, const marl_view *out) {
-    const foraging *e = env;
+    const marl__lbf *e = env;
     size_t count = (size_t)e->rules.player_count;
     float *state = e->rules.has_state ? out->state : NULL;
 
@@ -728,15 +479,15 @@ static marl_status lbf_observe(void *env, const marl_view *out) {
 /* ---- save and restore ---- */
 
 static size_t lbf_save_bytes(void *env) {
-    const foraging *e = env;
+    const marl__lbf *e = env;
 
     return sizeof(int32_t) * (size_t)(6 + 3 * e->rules.player_count + 3 * e->rules.food_count);
 }
 
-static int32_t *save_pieces(int32_t *out, const piece *pieces, int32_t count, int32_t room) {
+static int32_t *save_pieces(int32_t *out, const marl__lbf_piece *pieces, int32_t count, int32_t room) {
     for (int32_t i = 0; i < room; i++) {
-        const piece none = {0, 0, 0};
-        const piece *p = i < count ? &pieces[i] : &none;
+        const marl__lbf_piece none = {0, 0, 0};
+        const marl__lbf_piece *p = i < count ? &pieces[i] : &none;
         *out++ = p->row;
         *out++ = p->col;
         *out++ = p->level;
@@ -745,7 +496,7 @@ static int32_t *save_pieces(int32_t *out, const piece *pieces, int32_t count, in
 }
 
 static marl_status lbf_save(void *env, void *bytes) {
-    const foraging *e = env;
+    const marl__lbf *e = env;
     int32_t words[SAVE_WORDS] = {(int32_t)SAVE_MAGIC, e->step, e->total, e->food_left, e->rules.player_count,
                                  e->rules.food_count};
     int32_t *at = save_pieces(words + 6, e->players, e->rules.player_count, e->rules.player_count);
@@ -755,21 +506,21 @@ static marl_status lbf_save(void *env, void *bytes) {
     return MARL_OK;
 }
 
-static const int32_t *load_pieces(const int32_t *in, piece *pieces, int32_t count) {
+static const int32_t *load_pieces(const int32_t *in, marl__lbf_piece *pieces, int32_t count) {
     for (int32_t i = 0; i < count; i++) {
-        pieces[i] = (piece){in[0], in[1], in[2]};
+        pieces[i] = (marl__lbf_piece){in[0], in[1], in[2]};
         in += 3;
     }
     return in;
 }
 
-static int is_on_board(const rules *r, const piece *p) {
+static int is_on_board(const marl__lbf_rules *r, const marl__lbf_piece *p) {
     return p->row >= 0 && p->row < r->rows && p->col >= 0 && p->col < r->cols && p->level >= 1 &&
-           p->level <= 3 * MOST_LEVEL;
+           p->level <= 3 * MARL__LBF_LEVEL;
 }
 
 /* Whether a state could be one of ours: pieces on the board, foods in order on cells without players. */
-static marl_status check_state(const rules *r, const piece *players, const piece *foods, int32_t food_left,
+static marl_status check_state(const marl__lbf_rules *r, const marl__lbf_piece *players, const marl__lbf_piece *foods, int32_t food_left,
                                int32_t total, int32_t step) {
     int64_t left = 0;
 
@@ -778,7 +529,7 @@ static marl_status check_state(const rules *r, const piece *players, const piece
                           food_left, r->max_steps, r->food_count);
     }
     for (int32_t i = 0; i < food_left; i++) {
-        const piece *f = &foods[i];
+        const marl__lbf_piece *f = &foods[i];
         int is_ordered = i == 0 || f->row > f[-1].row || (f->row == f[-1].row && f->col > f[-1].col);
         if (!is_on_board(r, f) || !is_ordered) {
             return marl__fail(MARL_E_FORMAT, "the state's food %d, level %d at (%d, %d), is not possible", i, f->level,
@@ -787,8 +538,8 @@ static marl_status check_state(const rules *r, const piece *players, const piece
         left += f->level;
     }
     for (int32_t i = 0; i < r->player_count; i++) {
-        const piece *p = &players[i];
-        int is_good = is_on_board(r, p) && p->level <= MOST_LEVEL;
+        const marl__lbf_piece *p = &players[i];
+        int is_good = is_on_board(r, p) && p->level <= MARL__LBF_LEVEL;
         for (int32_t k = 0; k < food_left && is_good; k++) {
             is_good = foods[k].row != p->row || foods[k].col != p->col;
         }
@@ -797,13 +548,13 @@ static marl_status check_state(const rules *r, const piece *players, const piece
                               p->level, p->row, p->col);
         }
     }
-    if (total < left || total > MOST_FOODS * 3 * MOST_LEVEL) {
+    if (total < left || total > MARL__LBF_FOODS * 3 * MARL__LBF_LEVEL) {
         return marl__fail(MARL_E_FORMAT, "the state's food levels sum to %lld of a total of %d", (long long)left, total);
     }
     return MARL_OK;
 }
 
-static void take_state(foraging *e, const piece *players, const piece *foods, int32_t food_left, int32_t total,
+static void take_state(marl__lbf *e, const marl__lbf_piece *players, const marl__lbf_piece *foods, int32_t food_left, int32_t total,
                        int32_t step) {
     clear_board(e);
     memcpy(e->players, players, (size_t)e->rules.player_count * sizeof *players);
@@ -816,9 +567,9 @@ static void take_state(foraging *e, const piece *players, const piece *foods, in
 }
 
 static marl_status lbf_restore(void *env, const void *bytes, size_t byte_count) {
-    foraging *e = env;
+    marl__lbf *e = env;
     int32_t words[SAVE_WORDS];
-    piece players[MOST_PLAYERS], foods[MOST_FOODS];
+    marl__lbf_piece players[MARL__LBF_PLAYERS], foods[MARL__LBF_FOODS];
     const int32_t *at = NULL;
     marl_status status = MARL_OK;
 
@@ -837,111 +588,6 @@ static marl_status lbf_restore(void *env, const void *bytes, size_t byte_count) 
     return MARL_OK;
 }
 
-/* ---- pictures ---- */
-
-static void fill_rect(marl_image *image, uint32_t left, uint32_t top, uint32_t size, uint32_t rgb) {
-    for (uint32_t y = top; y < top + size; y++) {
-        for (uint32_t x = left; x < left + size; x++) {
-            uint8_t *pixel = image->pixels + 3 * ((size_t)y * image->width + x);
-            pixel[0] = (uint8_t)(rgb >> 16);
-            pixel[1] = (uint8_t)(rgb >> 8);
-            pixel[2] = (uint8_t)rgb;
-        }
-    }
-}
-
-/* A square with one dot a level, at most nine. */
-static void draw_piece(marl_image *image, const piece *p, uint32_t rgb) {
-    uint32_t left = (uint32_t)p->col * TILE, top = (uint32_t)p->row * TILE;
-
-    fill_rect(image, left + 2, top + 2, TILE - 4, rgb);
-    for (uint32_t k = 0; k < (uint32_t)p->level && k < 9; k++) {
-        fill_rect(image, left + 3 + k % 3 * 4, top + 3 + k / 3 * 4, 2, 0xffffff);
-    }
-}
-
-static marl_status lbf_render(void *env, marl_image *image) {
-    const foraging *e = env;
-
-    image->width = (uint32_t)e->rules.cols * TILE;
-    image->height = (uint32_t)e->rules.rows * TILE;
-    if (!image->pixels) {
-        return MARL_OK;
-    }
-    for (uint32_t row = 0; row < (uint32_t)e->rules.rows; row++) {
-        for (uint32_t col = 0; col < (uint32_t)e->rules.cols; col++) {
-            fill_rect(image, col * TILE, row * TILE, TILE, (row + col) % 2 ? 0xe8e4da : 0xf2efe8);
-        }
-    }
-    for (int32_t i = 0; i < e->food_left; i++) {
-        draw_piece(image, &e->foods[i], 0x3f8f4f);
-    }
-    for (int32_t i = 0; i < e->rules.player_count; i++) {
-        draw_piece(image, &e->players[i], 0x2f5fa8);
-    }
-    return MARL_OK;
-}
-
-/* Appends while there is room; afterwards *at tells what it would have taken. */
-static void put_text(char *buffer, size_t bytes, size_t *at, const char *text) {
-    for (; *text; text++, (*at)++) {
-        if (*at + 1 < bytes) {
-            buffer[*at] = *text;
-        }
-    }
-}
-
-/* Five columns a cell: food in brackets with its level, a player as letter and level, '+' where several stand. */
-static void name_cell(const foraging *e, int32_t row, int32_t col, char out[16]) {
-    uint16_t food = e->board[cell_of(e, row, col)];
-    int32_t first = -1, count = 0;
-    char mark[16];
-
-    for (int32_t i = 0; i < e->rules.player_count; i++) {
-        if (e->players[i].row == row && e->players[i].col == col) {
-            first = first < 0 ? i : first;
-            count++;
-        }
-    }
-    if (count > 0) {
-        char letter = first < 26 ? (char)('A' + first) : (char)('a' + first - 26);
-        snprintf(mark, sizeof mark, "%c%d%s", letter, e->players[first].level, count > 1 ? "+" : "");
-        snprintf(out, 16, " %-4.9s", mark);
-    } else if (food) {
-        snprintf(mark, sizeof mark, "[%d]", food);
-        snprintf(out, 16, "%-5.9s", mark);
-    } else {
-        snprintf(out, 16, "  .  ");
-    }
-}
-
-static marl_status lbf_draw_text(void *env, char *buffer, size_t buffer_bytes) {
-    const foraging *e = env;
-    char text[96];
-    size_t at = 0;
-
-    snprintf(text, sizeof text, "step %d of %d   food collected %.0f%%\n", e->step, e->rules.max_steps,
-             100.0 * share_collected(e));
-    put_text(buffer, buffer_bytes, &at, text);
-    for (int32_t row = -1; row <= e->rules.rows; row++) {
-        int is_edge = row < 0 || row == e->rules.rows;
-        put_text(buffer, buffer_bytes, &at, is_edge ? "+" : "|");
-        for (int32_t col = 0; col < e->rules.cols; col++) {
-            char cell[16] = "-----";
-            if (!is_edge) {
-                name_cell(e, row, col, cell);
-            }
-            put_text(buffer, buffer_bytes, &at, cell);
-        }
-        put_text(buffer, buffer_bytes, &at, is_edge ? "+\n" : "|\n");
-    }
-    buffer[at < buffer_bytes ? at : buffer_bytes - 1] = '\0';
-    if (at >= buffer_bytes) {
-        return marl__fail(MARL_E_SHAPE, "the picture takes %zu bytes, the buffer has %zu", at + 1, buffer_bytes);
-    }
-    return MARL_OK;
-}
-
 /* ---- traces ---- */
 
 static const int32_t *find_array(const marl__env_array *arrays, uint32_t array_count, const char *name, int32_t count) {
@@ -956,26 +602,26 @@ static const int32_t *find_array(const marl__env_array *arrays, uint32_t array_c
 
 /* init_field (R,C), init_food_total (1), init_level (p), init_pos (p,2). */
 static marl_status lbf_set_state(void *env, const marl__env_array *arrays, uint32_t array_count) {
-    foraging *e = env;
-    const rules *r = &e->rules;
+    marl__lbf *e = env;
+    const marl__lbf_rules *r = &e->rules;
     const int32_t *field = find_array(arrays, array_count, "init_field", r->rows * r->cols);
     const int32_t *total = field ? find_array(arrays, array_count, "init_food_total", 1) : NULL;
     const int32_t *level = total ? find_array(arrays, array_count, "init_level", r->player_count) : NULL;
     const int32_t *pos = level ? find_array(arrays, array_count, "init_pos", 2 * r->player_count) : NULL;
-    piece players[MOST_PLAYERS], foods[MOST_FOODS];
+    marl__lbf_piece players[MARL__LBF_PLAYERS], foods[MARL__LBF_FOODS];
     int32_t found = 0;
     marl_status status = MARL_OK;
 
     if (!pos) return MARL_E_SHAPE;
     for (int32_t i = 0; i < r->player_count; i++) {
-        players[i] = (piece){pos[2 * i], pos[2 * i + 1], level[i]};
+        players[i] = (marl__lbf_piece){pos[2 * i], pos[2 * i + 1], level[i]};
     }
     for (int32_t cell = 0; cell < r->rows * r->cols; cell++) {
         if (field[cell] == 0) {
             continue;
         }
         if (found == r->food_count) return marl__fail(MARL_E_SHAPE, "init_field holds more than %d foods", found);
-        foods[found++] = (piece){cell / r->cols, cell % r->cols, field[cell]};
+        foods[found++] = (marl__lbf_piece){cell / r->cols, cell % r->cols, field[cell]};
     }
     if ((status = check_state(r, players, foods, found, total[0], 0)) != MARL_OK) return status;
     take_state(e, players, foods, found, total[0], 0);
@@ -991,14 +637,14 @@ static marl_status check_array_size(const char *name, uint32_t given, int32_t ex
 
 /* field (R,C), level (p), pos (p,2), valid (p,6). */
 static marl_status lbf_get_array(void *env, const char *name, int32_t *values, uint32_t count) {
-    const foraging *e = env;
-    const rules *r = &e->rules;
+    const marl__lbf *e = env;
+    const marl__lbf_rules *r = &e->rules;
     marl_status status = MARL_OK;
 
     if (strcmp(name, "field") == 0) {
         if ((status = check_array_size(name, count, r->rows * r->cols)) != MARL_OK) return status;
         for (int32_t cell = 0; cell < r->rows * r->cols; cell++) {
-            values[cell] = e->board[cell_of(e, cell / r->cols, cell % r->cols)];
+            values[cell] = e->board[marl__lbf_cell(e, cell / r->cols, cell % r->cols)];
         }
     } else if (strcmp(name, "level") == 0) {
         if ((status = check_array_size(name, count, r->player_count)) != MARL_OK) return status;
@@ -1025,7 +671,7 @@ static marl_status lbf_get_array(void *env, const char *name, int32_t *values, u
 /* ---- create ---- */
 
 /* Every rule, effective values: two spellings of the same rules hash equal. */
-static uint64_t hash_rules(const rules *r) {
+static uint64_t hash_rules(const marl__lbf_rules *r) {
     const int32_t plain[] = {r->rows,    r->cols,       r->player_count, r->food_count, r->sight,        r->max_steps,
                              r->is_coop, r->normalises, r->shows_levels, r->is_grid,    r->keeps_levels,
                              r->limit_is_terminal, r->masks_invalid, r->has_state, r->food_high_is_given};
@@ -1057,7 +703,7 @@ static int32_t greatest(const int32_t *levels, int32_t count) {
 }
 
 /* Least is what a food may be drawn with when the team turns out weaker than min_food_level. */
-static int32_t greatest_food_level(const rules *r) {
+static int32_t greatest_food_level(const marl__lbf_rules *r) {
     int32_t team = sum_of_three_lowest(r->player_high, r->player_count);
     int32_t least = greatest(r->food_low, r->food_count);
 
@@ -1067,8 +713,8 @@ static int32_t greatest_food_level(const rules *r) {
     return team > least ? team : least;
 }
 
-static void describe_vector(foraging *e) {
-    const rules *r = &e->rules;
+static void describe_vector(marl__lbf *e) {
+    const marl__lbf_rules *r = &e->rules;
     int32_t pieces = r->food_count + r->player_count;
     int32_t longest = r->rows > r->cols ? r->rows : r->cols;
     float far = (float)(2 * r->sight < longest - 1 ? 2 * r->sight : longest - 1);
@@ -1093,8 +739,8 @@ static void describe_vector(foraging *e) {
     e->agent_class.entity_groups = e->groups;
 }
 
-static void describe_grid(foraging *e) {
-    const rules *r = &e->rules;
+static void describe_grid(marl__lbf *e) {
+    const marl__lbf_rules *r = &e->rules;
     uint32_t side = 2 * (uint32_t)r->sight + 1;
     int32_t food = greatest_food_level(r), player = greatest(r->player_high, r->player_count);
 
@@ -1109,14 +755,14 @@ static void describe_grid(foraging *e) {
 
 static marl_status lbf_create(marl__heap *heap, const char *name, const char *variant, const marl_config *config,
                               void **out) {
-    foraging *e = marl__alloc_zero(heap, sizeof *e);
+    marl__lbf *e = marl__alloc_zero(heap, sizeof *e);
     marl_status status = MARL_OK;
 
     *out = NULL;
     if (!e) return MARL_E_NOMEM;
     e->heap = heap;
     snprintf(e->name, sizeof e->name, "%s", name);
-    if ((status = read_rules(config, variant, &e->rules)) != MARL_OK) {
+    if ((status = marl__lbf_read_rules(config, variant, &e->rules)) != MARL_OK) {
         marl__free(heap, e);
         return status;
     }
@@ -1141,7 +787,7 @@ static marl_status lbf_create(marl__heap *heap, const char *name, const char *va
 }
 
 static marl_status lbf_spec(void *env, marl_env_spec *out) {
-    foraging *e = env;
+    marl__lbf *e = env;
 
     out->agent_count = (uint32_t)e->rules.player_count;
     out->name = e->name;
@@ -1159,7 +805,7 @@ static marl_status lbf_spec(void *env, marl_env_spec *out) {
 }
 
 static void lbf_destroy(void *env) {
-    foraging *e = env;
+    marl__lbf *e = env;
 
     marl__free(e->heap, e);
 }
@@ -1173,8 +819,8 @@ static const marl_env_vtable vtable = {
     .save_bytes = lbf_save_bytes,
     .save = lbf_save,
     .restore = lbf_restore,
-    .render = lbf_render,
-    .draw_text = lbf_draw_text,
+    .render = marl__lbf_render,
+    .draw_text = marl__lbf_draw_text,
     .destroy = lbf_destroy,
 };
 
@@ -1184,8 +830,8 @@ const marl__env_family marl__env_family_lbf = {
     .name = "lbf",
     .variants = "[{sight}s-]{rows}x{cols}-{players}p-{foods}f[-coop]",
     .example = "lbf:8x8-2p-2f-coop",
-    .keys = &keys,
-    .check = lbf_check,
+    .keys = &marl__lbf_keys,
+    .check = marl__lbf_check,
     .create = lbf_create,
     .vtable = &vtable,
     .inject = &inject,

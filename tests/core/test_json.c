@@ -107,7 +107,7 @@ START_TEST(changed_bytes_do_no_harm) {
     int read = 0, refused = 0;
 
     marl__rng_init(&rng, 3, MARL__STREAM_TEST);
-    for (int round = 0; round < 20000; ++round) {
+    for (int round = 0; round < 5000; ++round) {
         char changed[sizeof text];
         marl__json *json = NULL;
         memcpy(changed, text, sizeof text);
@@ -117,8 +117,8 @@ START_TEST(changed_bytes_do_no_harm) {
         else ++refused;
         marl__json_destroy(json);
     }
-    ck_assert_int_gt(read, 500);
-    ck_assert_int_gt(refused, 500);
+    ck_assert_int_gt(read, 100);
+    ck_assert_int_gt(refused, 100);
 }
 END_TEST
 
@@ -147,9 +147,9 @@ START_TEST(too_many_tokens) {
 }
 END_TEST
 
-/* 100 000 keys, in order or nearly so; a quadratic search for duplicates would take minutes. */
+/* 40 000 keys, in order or nearly so; a quadratic search for duplicates would take minutes. */
 START_TEST(many_keys_are_quick) {
-    enum { count = 100000 };
+    enum { count = 40000 };
     char *text = malloc((size_t)count * 24);
     size_t bytes = 0;
     marl__json *json = NULL;
@@ -390,7 +390,7 @@ START_TEST(reals_of_any_bits_round_trip) {
     marl__rng rng;
 
     marl__rng_init(&rng, 11, MARL__STREAM_TEST);
-    for (int round = 0; round < 30000; ++round) {
+    for (int round = 0; round < 10000; ++round) {
         uint64_t bits = marl__rng_u64(&rng);
         double value = 0;
         if (round % 4 == 0) bits &= ~(UINT64_C(0x7ff) << 52); /* subnormal */

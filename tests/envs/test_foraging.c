@@ -765,6 +765,15 @@ START_TEST(test_restore_garbage) {
     ck_assert_int_eq(marl_env_restore(env, NULL, size), MARL_E_ARGUMENT);
     memset(bad, 0, sizeof bad);
     ck_assert_int_eq(marl_env_restore(env, bad, size), MARL_E_FORMAT);
+    /* foods out of order, or twice on one cell; food n is n triples into the last 9 words */
+    for (int same = 0; same < 2; same++) {
+        unsigned char *first = bad + size - 36, *second = bad + size - 24;
+        memcpy(bad, good, size);
+        memcpy(first, good + size - 24, 12);
+        memcpy(second, good + size - (same ? 24 : 36), 12);
+        ck_assert_int_eq(marl_env_restore(env, bad, size), MARL_E_FORMAT);
+        ck_assert_ptr_nonnull(strstr(marl_last_error(), "food 1"));
+    }
     for (int k = 0; k < 3000; k++) {
         uint32_t at = marl__rng_below(&rng, (uint32_t)size);
         memcpy(bad, good, size);
