@@ -520,8 +520,8 @@ static int is_on_board(const marl__lbf_rules *r, const marl__lbf_piece *p) {
 }
 
 /* Whether a state could be one of ours: pieces on the board, foods in order on cells without players. */
-static marl_status check_state(const marl__lbf_rules *r, const marl__lbf_piece *players, const marl__lbf_piece *foods, int32_t food_left,
-                               int32_t total, int32_t step) {
+static marl_status check_state(const marl__lbf_rules *r, const marl__lbf_piece *players, const marl__lbf_piece *foods,
+                               int32_t food_left, int32_t total, int32_t step) {
     int64_t left = 0;
 
     if (step < 0 || step > r->max_steps || food_left < 0 || food_left > r->food_count) {
@@ -549,13 +549,14 @@ static marl_status check_state(const marl__lbf_rules *r, const marl__lbf_piece *
         }
     }
     if (total < left || total > MARL__LBF_FOODS * 3 * MARL__LBF_LEVEL) {
-        return marl__fail(MARL_E_FORMAT, "the state's food levels sum to %lld of a total of %d", (long long)left, total);
+        return marl__fail(MARL_E_FORMAT, "the state's food levels sum to %lld of a total of %d", (long long)left,
+                          total);
     }
     return MARL_OK;
 }
 
-static void take_state(marl__lbf *e, const marl__lbf_piece *players, const marl__lbf_piece *foods, int32_t food_left, int32_t total,
-                       int32_t step) {
+static void take_state(marl__lbf *e, const marl__lbf_piece *players, const marl__lbf_piece *foods, int32_t food_left,
+                       int32_t total, int32_t step) {
     clear_board(e);
     memcpy(e->players, players, (size_t)e->rules.player_count * sizeof *players);
     for (int32_t i = 0; i < food_left; i++) {
@@ -725,7 +726,8 @@ static void describe_vector(marl__lbf *e) {
         int is_food_piece = i < r->food_count;
         e->slices[count++] = (marl_obs_slice){at, 2, MARL_SLICE_REAL, -1, far};
         if (is_food_piece || r->shows_levels) {
-            e->slices[count++] = (marl_obs_slice){at + 2, 1, MARL_SLICE_REAL, 0, is_food_piece ? food_high : player_high};
+            float high = is_food_piece ? food_high : player_high;
+            e->slices[count++] = (marl_obs_slice){at + 2, 1, MARL_SLICE_REAL, 0, high};
         }
         at += is_food_piece ? 3 : width;
     }

@@ -36,9 +36,9 @@ typedef struct marl__lbf {
     int32_t stride;                 /* cells from a row of the board to the next */
     int32_t food_left, total, step; /* total: of the levels spawned, the normaliser of the rewards */
     marl__lbf_piece players[MARL__LBF_PLAYERS];
-    marl__lbf_piece foods[MARL__LBF_FOODS];        /* food_left of them, row-major */
+    marl__lbf_piece foods[MARL__LBF_FOODS]; /* food_left of them, row-major */
     uint8_t valid[MARL__LBF_PLAYERS][MARL__LBF_ACTIONS];
-    uint16_t board[MARL__LBF_BOARD];    /* food level, 0 or the margin's wall; cell (r, c) at (r + 1) * stride + c + 1 */
+    uint16_t board[MARL__LBF_BOARD]; /* food level, 0 or the margin's wall, see marl__lbf_cell */
     uint32_t obs_size;
     uint64_t hash;
     char name[208];

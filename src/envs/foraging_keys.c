@@ -71,22 +71,25 @@ static int parse_variant(const char *text, variant_parts *out) {
     return *at == '\0';
 }
 
-static marl_status refuse_number(const char *variant, const char *what, int32_t given, int32_t least, int32_t most) {
-    return marl__fail(MARL_E_NAME, "lbf:%s: %d %s are not from %d to %d", variant, given, what, least, most);
+static marl_status check_number(const char *variant, const char *what, int32_t given, int32_t least, int32_t most) {
+    if (given < least || given > most) {
+        return marl__fail(MARL_E_NAME, "lbf:%s: %d %s are not from %d to %d", variant, given, what, least, most);
+    }
+    return MARL_OK;
 }
 
 static marl_status read_variant(const char *variant, variant_parts *out) {
+    marl_status status = MARL_OK;
+
     if (!parse_variant(variant, out)) {
         return marl__fail(MARL_E_NAME, "no environment 'lbf:%s'; a variant reads [{sight}s-]{rows}x{cols}-{players}p-"
                           "{foods}f[-coop], for example 'lbf:8x8-2p-2f-coop'", variant);
     }
-    if (out->rows < 3 || out->rows > MARL__LBF_SIDE) return refuse_number(variant, "rows", out->rows, 3, MARL__LBF_SIDE);
-    if (out->cols < 3 || out->cols > MARL__LBF_SIDE) return refuse_number(variant, "columns", out->cols, 3, MARL__LBF_SIDE);
-    if (out->players < 1 || out->players > MARL__LBF_PLAYERS) {
-        return refuse_number(variant, "players", out->players, 1, MARL__LBF_PLAYERS);
-    }
-    if (out->foods < 1 || out->foods > MARL__LBF_FOODS) return refuse_number(variant, "foods", out->foods, 1, MARL__LBF_FOODS);
-    if (out->sight > 2 * MARL__LBF_SIDE) return refuse_number(variant, "cells of sight", out->sight, 1, 2 * MARL__LBF_SIDE);
+    if ((status = check_number(variant, "rows", out->rows, 3, MARL__LBF_SIDE)) != MARL_OK) return status;
+    if ((status = check_number(variant, "columns", out->cols, 3, MARL__LBF_SIDE)) != MARL_OK) return status;
+    if ((status = check_number(variant, "players", out->players, 1, MARL__LBF_PLAYERS)) != MARL_OK) return status;
+    if ((status = check_number(variant, "foods", out->foods, 1, MARL__LBF_FOODS)) != MARL_OK) return status;
+    if ((status = check_number(variant, "cells of sight", out->sight, 0, 2 * MARL__LBF_SIDE)) != MARL_OK) return status;
     if (out->players > out->rows * out->cols) {
         return marl__fail(MARL_E_NAME, "lbf:%s: %d players do not fit on %d cells", variant, out->players,
                           out->rows * out->cols);
@@ -173,7 +176,8 @@ static marl_status read_level_keys(const marl_config *config, marl__lbf_rules *r
     }
     if ((status = check_range("player", r->player_low, r->player_high, r->player_count)) != MARL_OK) return status;
     /* cooperative foods have their greatest level, whatever the least */
-    return r->food_high_is_given && !r->is_coop ? check_range("food", r->food_low, r->food_high, r->food_count) : MARL_OK;
+    if (!r->food_high_is_given || r->is_coop) return MARL_OK;
+    return check_range("food", r->food_low, r->food_high, r->food_count);
 }
 
 marl_status marl__lbf_read_rules(const marl_config *config, const char *variant, marl__lbf_rules *r) {
@@ -189,7 +193,7 @@ marl_status marl__lbf_read_rules(const marl_config *config, const char *variant,
     r->cols = parts.cols;
     r->player_count = parts.players;
     r->food_count = parts.foods;
-    if (sight > 0) {
+    if (sight >= 0) {
         r->sight = (int32_t)sight;
     } else if (parts.sight > 0) {
         r->sight = parts.sight;
@@ -207,7 +211,6 @@ marl_status marl__lbf_read_rules(const marl_config *config, const char *variant,
     r->keeps_levels = (int32_t)marl__env_read_int(&reader, "persistent_levels");
     r->levels_seed = marl__env_read_int(&reader, "levels_seed");
     if (reader.status != MARL_OK) return reader.status;
-    if (sight == 0) return marl__fail(MARL_E_ARGUMENT, "sight is 0; expected -1 or at least 1");
     if ((status = marl_config_get(config, "state", state, sizeof state)) != MARL_OK) return status;
     r->has_state = strcmp(state, "obs") == 0;
     return read_level_keys(config, r);

@@ -159,7 +159,8 @@ static marl_status write_csv(marl__metrics *metrics, const marl__record *record)
         const column *column = &columns[i];
 
         number[0] = '\0';
-        if (column->kind == COUNT) snprintf(number, sizeof number, "%llu", (unsigned long long)count_of(record, column));
+        if (column->kind == COUNT)
+            snprintf(number, sizeof number, "%llu", (unsigned long long)count_of(record, column));
         else if (column->kind == FLAG) snprintf(number, sizeof number, "%d", (int)flag_of(record, column));
         else if (isfinite(real_of(record, column))) marl__write_real(real_of(record, column), number);
         used += (size_t)snprintf(line + used, sizeof line - used, "%s%s", i > 0 ? "," : "", number);

@@ -7,6 +7,7 @@
  * A record: obs (L+1,N,O) f32, state (L+1,S) f32, rewards (L,R) f32, actions (L,N) i32, avail (L+1,N,A) u8. */
 #include "run/replay.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/base/status.h"
@@ -144,7 +145,9 @@ static void view_record(const marl__replay *replay, const record *own, marl__epi
     out->avail = at;
 }
 
-void marl__replay_reserve(marl__replay *replay, int32_t length, int32_t terminated, marl__episode *out) {
+/* Takes a place for an episode; the caller fills its arrays. What rounding adds is zero, so that records are bytes
+ * without chance. */
+static void reserve(marl__replay *replay, int32_t length, int32_t terminated, marl__episode *out) {
     size_t bytes = marl__replay_episode_bytes(&replay->shape, length);
     record *own = NULL;
 
@@ -156,6 +159,7 @@ void marl__replay_reserve(marl__replay *replay, int32_t length, int32_t terminat
     *own = (record){place(replay, bytes), bytes, length, terminated};
     replay->count++;
     replay->live += bytes;
+    memset(replay->block + own->offset + bytes - 64, 0, 64);
     view_record(replay, own, out);
 }
 
@@ -171,18 +175,12 @@ void marl__replay_add(marl__replay *replay, const marl__episode *episode) {
     size_t n = (size_t)shape->agents, length = (size_t)episode->length;
     marl__episode own;
 
-    marl__replay_reserve(replay, episode->length, episode->terminated, &own);
+    reserve(replay, episode->length, episode->terminated, &own);
     fill(own.obs, episode->obs, length + 1, n * (size_t)shape->obs, sizeof(float));
     fill(own.state, episode->state, length + 1, (size_t)shape->state, sizeof(float));
     fill(own.rewards, episode->rewards, length, (size_t)shape->rewards, sizeof(float));
     fill(own.actions, episode->actions, length, n, sizeof(int32_t));
     fill(own.avail, episode->avail, length + 1, n * (size_t)shape->actions, 1);
-}
-
-void marl__replay_clear(marl__replay *replay) {
-    replay->first = 0;
-    replay->count = 0;
-    replay->live = 0;
 }
 
 /* ---- reading ---- */
@@ -212,4 +210,80 @@ void marl__replay_sample(marl__replay *replay, marl__rng *rng, int32_t count, ma
         marl__replay_get(replay, index, &out[done++]);
     }
     memset(replay->is_taken, 0, (size_t)replay->count);
+}
+
+/* ---- checkpoints ---- */
+
+const void *marl__replay_record(const marl__replay *replay, int32_t index) {
+    return replay->block + record_at(replay, index)->offset;
+}
+
+marl_status marl__replay_restore(marl__replay *replay, int32_t count, const int32_t *lengths,
+                                 const uint8_t *terminated, void **out_block, size_t *out_bytes) {
+    *out_block = replay->block;
+    *out_bytes = 0;
+    if (count > replay->capacity) {
+        return marl__fail(MARL_E_MISMATCH, "the replay holds %d episodes; replay.episodes is %d", (int)count,
+                          (int)replay->capacity);
+    }
+    for (int32_t i = 0; i < count; i++) {
+        size_t bytes = 0;
+
+        if (lengths[i] < 1 || lengths[i] > replay->shape.episode_limit || terminated[i] > 1) {
+            return marl__fail(MARL_E_FORMAT, "episode %d of the replay has %d steps, expected 1 to %d", (int)i,
+                              (int)lengths[i], (int)replay->shape.episode_limit);
+        }
+        bytes = marl__replay_episode_bytes(&replay->shape, lengths[i]);
+        if (bytes > replay->limit - replay->live) {
+            return marl__fail(MARL_E_MISMATCH, "the episodes of the replay take more than the %zu bytes there are",
+                              replay->limit);
+        }
+        replay->records[i] = (record){replay->live, bytes, lengths[i], terminated[i]};
+        replay->live += bytes;
+        replay->count++;
+    }
+    *out_bytes = replay->live;
+    return MARL_OK;
+}
+
+static int are_finite(const float *values, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(values[i])) return 0;
+    }
+    return 1;
+}
+
+static int are_below(const int32_t *values, size_t count, int32_t bound) {
+    for (size_t i = 0; i < count; i++) {
+        if (values[i] < 0 || values[i] >= bound) return 0;
+    }
+    return 1;
+}
+
+static int are_flags(const uint8_t *values, size_t count) {
+    unsigned all = 0;
+
+    for (size_t i = 0; i < count; i++) all |= values[i];
+    return all <= 1;
+}
+
+marl_status marl__replay_check(const marl__replay *replay) {
+    const marl__team_shape *shape = &replay->shape;
+    size_t n = (size_t)shape->agents;
+
+    for (int32_t i = 0; i < replay->count; i++) {
+        marl__episode own;
+        size_t length = 0;
+
+        marl__replay_get(replay, i, &own);
+        length = (size_t)own.length;
+        if (!are_finite(own.obs, (length + 1) * n * (size_t)shape->obs) ||
+            !are_finite(own.state, (length + 1) * (size_t)shape->state) ||
+            !are_finite(own.rewards, length * (size_t)shape->rewards) ||
+            !are_below(own.actions, length * n, shape->actions) ||
+            !are_flags(own.avail, (length + 1) * n * (size_t)shape->actions)) {
+            return marl__fail(MARL_E_FORMAT, "episode %d of the replay holds numbers that no episode has", (int)i);
+        }
+    }
+    return MARL_OK;
 }

@@ -20,13 +20,19 @@ void marl__replay_destroy(marl__replay *replay);
 
 /* Copies an episode in; older ones leave as needed. Its length is from 1 to the shape's limit. */
 void marl__replay_add(marl__replay *replay, const marl__episode *episode);
-/* Takes a place for an episode as marl__replay_add does and gives its arrays, which the caller fills. */
-void marl__replay_reserve(marl__replay *replay, int32_t length, int32_t terminated, marl__episode *out);
-void marl__replay_clear(marl__replay *replay);
 
 int32_t marl__replay_count(const marl__replay *replay);
 /* Episode `index` in order of age, the oldest 0; valid until the next add. */
 void marl__replay_get(const marl__replay *replay, int32_t index, marl__episode *out);
+
+/* For checkpoints: the bytes of an episode as they lie in the ring, marl__replay_episode_bytes() of its length. */
+const void *marl__replay_record(const marl__replay *replay, int32_t index);
+/* Fills a ring that nothing was added to with `count` episodes, given their lengths and flags: *out_block is where
+ * their records, one behind the other, are to be written. MARL_E_MISMATCH if they do not fit. */
+marl_status marl__replay_restore(marl__replay *replay, int32_t count, const int32_t *lengths,
+                                 const uint8_t *terminated, void **out_block, size_t *out_bytes);
+/* Whether every number in the ring could be one of a recorded episode; MARL_E_FORMAT says which is not. */
+marl_status marl__replay_check(const marl__replay *replay);
 
 /* `count` different episodes, every set equally likely; with exactly that many stored: all, in order. count is at most
  * what is stored. */

@@ -266,7 +266,6 @@ static marl_status begin_all(marl__vector *v) {
 
     if (status == MARL_OK) status = report(v);
     swap_hidden(v);
-    v->is_started = status == MARL_OK;
     return status;
 }
 
@@ -283,7 +282,6 @@ marl_status marl__vector_start_evaluation(marl__vector *vector, uint64_t seed, u
 }
 
 void marl__vector_abandon(marl__vector *vector) {
-    vector->is_started = 0;
     for (int32_t e = 0; e < vector->count; e++) {
         vector->envs[e].length = 0;
         vector->envs[e].reward_sum = 0;

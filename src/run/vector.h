@@ -59,7 +59,6 @@ typedef struct marl__vector {
     int32_t count;                /* E */
     int32_t hidden_size;          /* H */
     int32_t is_recording;         /* episodes are kept */
-    int32_t is_started;           /* every environment that plays is inside an episode */
     uint64_t seed;                /* of episodes and exploration */
     int32_t is_evaluation;        /* episode k of all is the (k / E)-th of environment k % E */
     uint64_t episodes;            /* evaluation: how many in all */

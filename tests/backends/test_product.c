@@ -72,8 +72,10 @@ static void multiply(const marl__products *products, const layer *l, int32_t M, 
 }
 
 static void check_gap(const float *y, int32_t M, int32_t N, int32_t ld) {
+    int32_t touched = 0;
     for (int32_t i = 0; i < M; i++)
-        for (int32_t j = N; j < ld; j++) ck_assert_float_eq(y[(size_t)i * (size_t)ld + (size_t)j], SENTINEL);
+        for (int32_t j = N; j < ld; j++) touched += y[i * ld + j] != SENTINEL;
+    ck_assert_int_eq(touched, 0);
 }
 
 START_TEST(rows_do_not_depend_on_the_batch) {
@@ -90,7 +92,7 @@ START_TEST(rows_do_not_depend_on_the_batch) {
         multiply(products, &l, M, x, ldx, MARL__TANH, y, ldy);
         check_gap(y, MOST, N, ldy);
         ck_assert_int_eq(memcmp(y, alone, (size_t)(M * ldy) * sizeof *y), 0);
-        for (int32_t i = M * ldy; i < MOST * ldy; i++) ck_assert_float_eq(y[i], SENTINEL);
+        check_gap(y + M * ldy, MOST - M, 0, ldy);
         free(y);
     }
     free(x);
@@ -119,15 +121,15 @@ START_TEST(long_batches) {
 }
 END_TEST
 
-/* What the wide builds must give, to the bit; the portable one rounds twice and stays near. */
-static void check_element(int isa, float found, float chain, double exact, double magnitude, int32_t length) {
-    if (isa > 0) ck_assert_float_eq(found, chain);
-    ck_assert_double_le(fabs((double)found - exact), 1.2e-7 * (length + 2) * (magnitude + 1e-30));
+/* The wide builds must give the chain to the bit; the portable one rounds twice and stays near. */
+static int is_wrong(int isa, float found, float chain, double exact, double magnitude, int32_t length) {
+    int is_near = fabs((double)found - exact) <= 1.2e-7 * (length + 2) * (magnitude + 1e-30);
+    return !is_near || (isa > 0 && found != chain);
 }
 
 START_TEST(elements_are_one_chain) {
     enum { M = 11 };
-    int isa = _i / SHAPE_COUNT;
+    int isa = _i / SHAPE_COUNT, wrong = 0;
     const marl__products *products = products_of(isa);
     if (!products) return;
     layer l = make_layer(products, shapes[_i % SHAPE_COUNT]);
@@ -145,8 +147,9 @@ START_TEST(elements_are_one_chain) {
                 exact += (double)a * (double)b;
                 magnitude += fabs((double)a * (double)b);
             }
-            check_element(isa, y[i * N + j], chain + l.bias[j], exact, magnitude, K);
+            wrong += is_wrong(isa, y[i * N + j], chain + l.bias[j], exact, magnitude, K);
         }
+    ck_assert_int_eq(wrong, 0);
     free(x);
     free(y);
     free_layer(&l);
@@ -230,7 +233,7 @@ static const grid grids[] = {{1, 1}, {1, 64}, {12, 64}, {64, 72}, {5, 98}, {17, 
 enum { GRID_COUNT = sizeof grids / sizeof grids[0] };
 
 static void check_outer(int isa, const marl__products *products, grid g, int32_t R) {
-    int32_t lda = g.P + 2, ldb = g.Q + 1, ldc = g.Q + GAP;
+    int32_t lda = g.P + 2, ldb = g.Q + 1, ldc = g.Q + GAP, wrong = 0;
     float *a = numbers((size_t)((R + 1) * lda), 8), *b = numbers((size_t)((R + 1) * ldb), 9);
     float *before = numbers((size_t)(g.P * ldc), 10), *c = malloc((size_t)(g.P * ldc) * sizeof *c);
 
@@ -249,8 +252,9 @@ static void check_outer(int isa, const marl__products *products, grid g, int32_t
                 exact += (double)u * (double)v;
                 magnitude += fabs((double)u * (double)v);
             }
-            check_element(isa, c[i * ldc + j], start + chain, exact, magnitude, R);
+            wrong += is_wrong(isa, c[i * ldc + j], start + chain, exact, magnitude, R);
         }
+    ck_assert_int_eq(wrong, 0);
     free(a);
     free(b);
     free(c);

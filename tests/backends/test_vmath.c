@@ -74,6 +74,7 @@ START_TEST(errors_are_within_the_bounds) {
     marl__cpu_map_fn *map = map_of(_i / FUNCTION_COUNT);
     float x[BLOCK], y[BLOCK];
     double worst = 0;
+    int32_t wrong_nans = 0; /* an assertion a value would take most of the time */
 
     if (!map) return;
     for (uint64_t pattern = 0; pattern <= UINT32_MAX;) {
@@ -81,10 +82,11 @@ START_TEST(errors_are_within_the_bounds) {
         map(f->kind, n, x, y);
         for (int32_t i = 0; i < n; i++) {
             double want = truth(f->kind, (double)x[i]);
-            ck_assert_msg(isnan(want) == isnan(y[i]), "function %d at %a is %a", f->kind, (double)x[i], (double)y[i]);
+            wrong_nans += isnan(want) != isnan(y[i]);
             if (!isnan(want)) worst = fmax(worst, error_of(y[i], want));
         }
     }
+    ck_assert_int_eq(wrong_nans, 0);
     ck_assert_double_le(worst, f->bound[_i < FUNCTION_COUNT]);
     ck_assert_double_ge(worst, 0.3); /* less would mean that nothing was measured */
 }
@@ -92,6 +94,7 @@ END_TEST
 
 START_TEST(avx2_and_avx512_give_the_same_bits) {
     float x[BLOCK], a[BLOCK], b[BLOCK];
+    int32_t different = 0;
 
     if (BUILD_COUNT < 3) {
         marl__test_skip("no AVX in this build");
@@ -105,9 +108,9 @@ START_TEST(avx2_and_avx512_give_the_same_bits) {
             narrow(functions[which].kind, n, x, a);
             wide(functions[which].kind, n, x, b);
             for (int32_t i = 0; i < n; i++)
-                ck_assert_msg(memcmp(&a[i], &b[i], sizeof a[i]) == 0 || (isnan(a[i]) && isnan(b[i])),
-                              "function %d at %a", functions[which].kind, (double)x[i]);
+                different += memcmp(&a[i], &b[i], sizeof a[i]) != 0 && !(isnan(a[i]) && isnan(b[i]));
         }
+    ck_assert_int_eq(different, 0);
 }
 END_TEST
 

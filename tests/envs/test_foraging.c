@@ -167,7 +167,7 @@ END_TEST
 
 START_TEST(test_wrong_keys) {
     static const char *const wrong[] = {
-        "sight=0",          "sight=-2",           "min_player_level=3",  "min_player_level=0", "max_player_level=",
+        "sight=129",        "sight=-2",           "min_player_level=3",  "min_player_level=0", "max_player_level=",
         "max_player_level=1,2,3", "max_player_level=2,x", "max_food_level=1,2,3,4", "max_food_level=1001",
         "min_food_level=2,,3", "max_player_level=2,", "penalty=-1",      "state=all",          "min_food_level= 1",
     };
@@ -599,6 +599,24 @@ START_TEST(test_observation) {
 }
 END_TEST
 
+/* Sight 0: nothing but the own cell, which another may share. */
+START_TEST(test_no_sight) {
+    marl_env *env = open_lbf("lbf:6x6-3p-1f", KEYS("sight=0"));
+    board b = make_board(6, 3, (int32_t[]){2, 2, 1, 2, 2, 2, 2, 3, 1}, 1, (int32_t[]){3, 3, 2});
+    float obs[3 * 12];
+    marl_view view = {sizeof view, 0, obs, NULL, NULL, NULL, NULL};
+    const float expected[36] = {
+        -1, -1, 0, 0, 0, 1, 0, 0, 2, -1, -1, 0, -1, -1, 0, 0, 0, 2, 0, 0, 1, -1, -1, 0,
+        -1, -1, 0, 0, 0, 1, -1, -1, 0, -1, -1, 0,
+    };
+
+    set_board(env, &b);
+    ck_assert_int_eq(marl_env_observe(env, &view), MARL_OK);
+    check_row(obs, expected, 36);
+    marl_env_destroy(env);
+}
+END_TEST
+
 START_TEST(test_hidden_levels) {
     marl_env *env = open_lbf("lbf:8x8-3p-2f", KEYS("observe_agent_levels=0", "state=none"));
     board b = make_board(8, 3, (int32_t[]){0, 1, 1, 4, 1, 2, 7, 7, 1}, 2, (int32_t[]){2, 3, 3, 5, 5, 4});
@@ -876,6 +894,7 @@ Suite *marl__suite_envs_foraging(void) {
     tcase_add_test(tc, test_limit);
     tcase_add_test(tc, test_reward_sums);
     tcase_add_test(tc, test_observation);
+    tcase_add_test(tc, test_no_sight);
     tcase_add_test(tc, test_hidden_levels);
     tcase_add_test(tc, test_grid_observation);
     tcase_add_test(tc, test_spec);

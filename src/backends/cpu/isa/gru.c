@@ -203,7 +203,7 @@ static void backward_block(const marl__call *call, const slot *s, int32_t at, in
     }
 }
 
-/* Slots run from the last to the first; out[2], the gradient of h0 in the end, carries the gradient from slot to slot. */
+/* Slots run from the last to the first; out[2], in the end the gradient of h0, carries the gradient between them. */
 void MARL__ISA(marl__run_gru_grad)(const marl__call *call, int32_t first, int32_t count) {
     const int32_t H = call->in[1].cols, block = block_rows(call);
     float *scratch = call->scratch;

@@ -4,8 +4,8 @@
  *     xhat = (x - mean) / sqrt(variance + eps)        y = scale xhat + shift
  *     dx = (g - mean(g) - xhat mean(g xhat)) / sqrt(variance + eps),  g = scale dy
  *
- * saved holds mean and 1 / sqrt(variance + eps). Variance comes from a second pass over the row, which is in the nearest
- * cache, since the sum of squares less the squared mean cancels. */
+ * saved holds mean and 1 / sqrt(variance + eps). Variance comes from a second pass over the row, which is in the
+ * nearest cache by then: the sum of squares less the squared mean would cancel. */
 #include "backends/cpu/isa/kernels.h"
 
 /* Parameters of the agent a row belongs to. */
@@ -71,7 +71,7 @@ void MARL__ISA(marl__run_layer_norm_grad)(const marl__call *call, int32_t first,
 
 enum { COLUMN_BLOCK = 64 };
 
-/* Adds to the gradients of scale and shift for columns [at, at + width) the sums over rows of one part, rows in order. */
+/* Adds the sums over the rows of one part, in order, to the gradients of columns [at, at + width). */
 static void add_param_sums(const marl__call *call, int32_t row, int32_t end, int32_t step, int32_t at, int32_t width) {
     const ptrdiff_t group = (ptrdiff_t)group_of(call, row % step) * call->in[0].cols;
     float scale_sum[COLUMN_BLOCK] = {0}, shift_sum[COLUMN_BLOCK] = {0};

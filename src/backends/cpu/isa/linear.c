@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* linear: y = act(x W^T + b), its two gradients, for shared and for grouped parameters.
  *
- * Grouped rows are not gathered: agent i's rows lie `agents` apart, so a product with that stride reads and writes them
- * in place. The weight gradient's sum runs over rows: a unit is one chain of at most 256 rows, added to the gradient when
- * it is complete, so the bits depend on the chain's rows and on nothing else. */
+ * Grouped rows are not gathered: agent i's rows lie `agents` apart, so a product with that stride reads and writes
+ * them in place. The weight gradient's sum runs over rows: a unit is one chain of at most 256 rows, added to the
+ * gradient when it is complete, so the bits depend on the chain's rows and on nothing else. */
 #include "backends/cpu/isa/kernels.h"
 
 /* One product for each part of the rows [first, first + count). */

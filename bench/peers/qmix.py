@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QMIX in PyTorch, for comparison: one learner update and one joint decision, in the form PyMARL made common.
+
+What is kept of that form, because it is what its users pay for: the agent net is called once a time step on (B*N) rows
+with a GRU cell, online and target net each run over all T+1 slots, padded slots are computed like real ones, the inputs
+of a step (observation, last action, agent number) are joined anew each step, TD(lambda) targets run backwards in a loop.
+
+Letters: B episodes, T transitions (T+1 slots), N agents, O observation, S state, A actions.
+
+    python qmix.py [--threads N] [CASE...]     prints one JSON line a measurement, as marl-bench does
+    python qmix.py --serve                     reads "THREADS CASE" lines and answers each with JSON lines and a dot
+"""
+import argparse
+import copy
+import json
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+SHAPES = {  # agents, observation, state, actions, transitions of a full episode
+    "3m": (3, 30, 48, 9, 60),
+    "5m_vs_6m": (5, 55, 98, 12, 70),
+    "8m_vs_9m": (8, 85, 179, 15, 120),
+    "27m_vs_30m": (27, 285, 1170, 36, 180),
+}
+SETTINGS = dict(hidden=64, embed=32, hyper=64, gamma=0.99, td_lambda=0.6, lr=1e-3, clip=10.0)
+
+
+class Agent(nn.Module):
+    """linear - relu - GRU cell - linear"""
+
+    def __init__(self, inputs, hidden, actions):
+        super().__init__()
+        self.fc1 = nn.Linear(inputs, hidden)
+        self.rnn = nn.GRUCell(hidden, hidden)
+        self.fc2 = nn.Linear(hidden, actions)
+
+    def forward(self, x, h):
+        h = self.rnn(F.relu(self.fc1(x)), h)
+        return self.fc2(h), h
+
+
+class Mixer(nn.Module):
+    """Q_tot = elu(q |W1(s)| + b1(s)) |w2(s)| + b2(s)"""
+
+    def __init__(self, agents, state, embed, hyper):
+        super().__init__()
+        self.agents, self.embed = agents, embed
+        self.hyper_w1 = nn.Sequential(nn.Linear(state, hyper), nn.ReLU(), nn.Linear(hyper, agents * embed))
+        self.hyper_b1 = nn.Sequential(nn.Linear(state, embed))
+        self.hyper_w2 = nn.Sequential(nn.Linear(state, hyper), nn.ReLU(), nn.Linear(hyper, embed))
+        self.hyper_b2 = nn.Sequential(nn.Linear(state, embed), nn.ReLU(), nn.Linear(embed, 1))
+
+    def forward(self, q, state):
+        batch, slots = q.shape[0], q.shape[1]
+        q = q.reshape(-1, 1, self.agents)
+        state = state.reshape(-1, state.shape[-1])
+        w1 = self.hyper_w1(state).abs().view(-1, self.agents, self.embed)
+        b1 = self.hyper_b1(state).view(-1, 1, self.embed)
+        w2 = self.hyper_w2(state).abs().view(-1, self.embed, 1)
+        b2 = self.hyper_b2(state).view(-1, 1, 1)
+        hidden = F.elu(torch.bmm(q, w1) + b1)
+        return (torch.bmm(hidden, w2) + b2).view(batch, slots, 1)
+
+
+class Controller:
+    """The agent net and what it is fed with."""
+
+    def __init__(self, agents, obs, actions, hidden):
+        self.agents, self.hidden_size = agents, hidden
+        self.net = Agent(obs + actions + agents, hidden, actions)
+        self.hidden = None
+
+    def reset(self, batch):
+        self.hidden = torch.zeros(batch * self.agents, self.hidden_size)
+
+    def inputs(self, data, t):
+        batch = data["obs"].shape[0]
+        parts = [data["obs"][:, t]]
+        if t == 0:
+            parts.append(torch.zeros_like(data["actions_onehot"][:, 0]))
+        else:
+            parts.append(data["actions_onehot"][:, t - 1])
+        parts.append(torch.eye(self.agents).unsqueeze(0).expand(batch, -1, -1))
+        return torch.cat([part.reshape(batch * self.agents, -1) for part in parts], dim=1)
+
+    def values(self, data, t):
+        q, self.hidden = self.net(self.inputs(data, t), self.hidden)
+        return q.view(data["obs"].shape[0], self.agents, -1)
+
+    def all_values(self, data):
+        """(B, T+1, N, A)"""
+        self.reset(data["obs"].shape[0])
+        return torch.stack([self.values(data, t) for t in range(data["obs"].shape[1])], dim=1)
+
+    def act(self, data, t, epsilon):
+        """Epsilon-greedy over available actions, (B, N)."""
+        avail = data["avail"][:, t]
+        with torch.no_grad():
+            q = self.values(data, t)
+        q = q.clone()
+        q[avail == 0] = -float("inf")
+        at_random = (torch.rand_like(q[:, :, 0]) < epsilon).long()
+        drawn = torch.distributions.Categorical(avail.float()).sample().long()
+        return at_random * drawn + (1 - at_random) * q.max(dim=2)[1]
+
+
+def td_lambda_targets(reward, terminated, mask, q, gamma, td_lambda):
+    """q: (B, T+1, 1); the rest (B, T, 1)."""
+    returns = torch.zeros_like(q)
+    returns[:, -1] = q[:, -1] * (1 - torch.sum(terminated, dim=1))
+    for t in range(q.shape[1] - 2, -1, -1):
+        returns[:, t] = td_lambda * gamma * returns[:, t + 1] + mask[:, t] * (
+            reward[:, t] + (1 - td_lambda) * gamma * q[:, t + 1] * (1 - terminated[:, t]))
+    return returns[:, :-1]
+
+
+class Learner:
+    def __init__(self, shape, settings):
+        agents, obs, state, actions = shape
+        self.settings = settings
+        self.online = Controller(agents, obs, actions, settings["hidden"])
+        self.mixer = Mixer(agents, state, settings["embed"], settings["hyper"])
+        self.target = copy.deepcopy(self.online)
+        self.target_mixer = copy.deepcopy(self.mixer)
+        self.parameters = list(self.online.net.parameters()) + list(self.mixer.parameters())
+        self.optimiser = torch.optim.Adam(self.parameters, lr=settings["lr"])
+
+    def loss(self, data):
+        reward = data["reward"][:, :-1]
+        terminated = data["terminated"][:, :-1].float()
+        mask = data["filled"][:, :-1].float()
+        mask[:, 1:] = mask[:, 1:] * (1 - terminated[:, :-1])
+        q = self.online.all_values(data)
+        chosen = torch.gather(q[:, :-1], dim=3, index=data["actions"][:, :-1]).squeeze(3)
+        with torch.no_grad():
+            target_q = self.target.all_values(data)
+            seen = q.detach().clone()
+            seen[data["avail"] == 0] = -9999999
+            best = seen.max(dim=3, keepdim=True)[1]
+            following = torch.gather(target_q, 3, best).squeeze(3)
+            following = self.target_mixer(following, data["state"])
+            targets = td_lambda_targets(reward, terminated, mask, following, self.settings["gamma"],
+                                        self.settings["td_lambda"])
+        error = self.mixer(chosen, data["state"][:, :-1]) - targets.detach()
+        return (0.5 * error.pow(2) * mask).sum() / mask.sum()
+
+    def update(self, data):
+        loss = self.loss(data)
+        self.optimiser.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings["clip"])
+        self.optimiser.step()
+        return loss.item(), norm.item()  # every learner of this form logs both
+
+
+def synthetic(shape, batch, slots, seed=1):
+    """Full-length episodes of random numbers, half of the actions available."""
+    agents, obs, state, actions = shape
+    made = torch.Generator().manual_seed(seed)
+    avail = (torch.rand(batch, slots, agents, actions, generator=made) < 0.5).int()
+    avail[..., 0] = 1
+    chosen = torch.multinomial(avail.reshape(-1, actions).float(), 1, generator=made)
+    chosen = chosen.view(batch, slots, agents, 1)
+    terminated = torch.zeros(batch, slots, 1, dtype=torch.uint8)
+    terminated[:, -2] = 1
+    return {
+        "obs": torch.randn(batch, slots, agents, obs, generator=made),
+        "state": torch.randn(batch, slots, state, generator=made),
+        "avail": avail,
+        "actions": chosen,
+        "actions_onehot": F.one_hot(chosen.squeeze(3), actions).float(),
+        "reward": torch.randn(batch, slots, 1, generator=made),
+        "terminated": terminated,
+        "filled": torch.ones(batch, slots, 1, dtype=torch.long),
+    }
+
+
+def measure(run, repeats=7, seconds=2.0):
+    """Seconds of each call: at least `repeats` and, for quick ones, about `seconds` in all."""
+    run()
+    run()
+    times, begun = [], time.perf_counter()
+    while len(times) < repeats or (time.perf_counter() - begun < seconds and len(times) < 20000):
+        before = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - before)
+    return sorted(times)
+
+
+def report(case, metric, values, threads):
+    values = sorted(values)
+    middle = len(values) // 2
+    median = values[middle] if len(values) % 2 else 0.5 * (values[middle - 1] + values[middle])
+    print(json.dumps({"case": case, "metric": metric, "median": float(f"{median:.6g}"),
+                      "min": float(f"{values[0]:.6g}"), "max": float(f"{values[-1]:.6g}"), "n": len(values),
+                      "threads": threads, "peer": "pytorch " + torch.__version__}), flush=True)
+
+
+def linear_flops(module):
+    return 2 * sum(p.numel() for p in module.parameters() if p.dim() == 2)
+
+
+def update_flops(learner, batch, slots):
+    """Products only: forward twice (online, target), backward as much as two forwards of the online net, less the
+    gradient of the net's inputs, which nobody wants."""
+    rows = batch * slots * learner.online.agents
+    agent, mixer = linear_flops(learner.online.net), linear_flops(learner.mixer)
+    first = 2 * learner.online.net.fc1.weight.numel()
+    state = learner.mixer.hyper_b1[0].weight.shape[1]
+    hyper_first = 2 * sum(p.numel() for p in learner.mixer.parameters() if p.dim() == 2 and p.shape[1] == state)
+    return rows * (4 * agent - first) + batch * slots * (4 * mixer - hyper_first)
+
+
+def sgemm_peak(threads):
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    times = measure(lambda: torch.mm(a, b), repeats=7, seconds=0.5)
+    values = [2 * 1024 ** 3 / t / 1e9 for t in times]
+    report("peak/sgemm", "gflop_per_s", values, threads)
+    return sorted(values)[len(values) // 2]
+
+
+def bench_update(case, name, batch, threads):
+    *shape, steps = SHAPES[name]
+    learner = Learner(shape, SETTINGS)
+    data = synthetic(shape, batch, steps + 1)
+    peak = sgemm_peak(threads)
+    times = measure(lambda: learner.update(data))
+    flops = update_flops(learner, batch, steps + 1)
+    report(case, "ms", [1e3 * t for t in times], threads)
+    report(case, "gflop", [flops / 1e9], threads)
+    report(case, "gflop_per_s", [flops / t / 1e9 for t in times], threads)
+    report(case, "peak_share", [flops / t / 1e9 / peak for t in times], threads)
+
+
+def bench_act(case, name, envs, threads):
+    *shape, steps = SHAPES[name]
+    controller = Controller(shape[0], shape[1], shape[3], SETTINGS["hidden"])
+    data = synthetic(shape, envs, steps + 1)
+    controller.reset(envs)
+    slot = [0]
+
+    def step():
+        slot[0] = slot[0] % steps + 1
+        return controller.act(data, slot[0], 0.05)
+
+    report(case, "us", [1e6 * t for t in measure(step)], threads)
+
+
+def cases():
+    found = {}
+    for name in SHAPES:
+        for batch in (32, 128):
+            found[f"update/qmix/{name}/B{batch}"] = lambda c, t, n=name, b=batch: bench_update(c, n, b, t)
+        for envs in (1, 8):
+            found[f"act/qmix/{name}/E{envs}"] = lambda c, t, n=name, e=envs: bench_act(c, n, e, t)
+    found["peak/sgemm"] = lambda c, t: sgemm_peak(t)
+    return found
+
+
+def serve():
+    known = cases()
+    for line in sys.stdin:
+        threads, case = line.split()
+        torch.set_num_threads(int(threads))
+        if case in known:
+            known[case](case, int(threads))
+        print(".", flush=True)
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--serve", action="store_true", help="answer requests on standard input")
+    options.add_argument("--list", action="store_true", help="names of the cases")
+    options.add_argument("case", nargs="*", help="a case or the beginning of some; none: all at 3m and 5m_vs_6m")
+    chosen = options.parse_args()
+    torch.manual_seed(1)
+    if chosen.serve:
+        return serve()
+    torch.set_num_threads(chosen.threads)
+    for case, run in cases().items():
+        wanted = any(case.startswith(c) for c in chosen.case) if chosen.case else "/3m/" in case or "/5m_" in case
+        if chosen.list:
+            print(case)
+        elif wanted:
+            run(case, chosen.threads)
+
+
+if __name__ == "__main__":
+    main()
