@@ -16,7 +16,7 @@ marl_status marl__agent_declare(const marl_config *config, const marl__team_shap
     if (marl__config_is(config, "share", "separate")) out->groups = shape->agents;
     out->last_action = (int32_t)marl__config_int(config, "last_action");
     /* An agent with a net of its own has no use for a number. */
-    out->agent_id = out->groups == 1 && shape->agents > 1 && marl__config_is(config, "agent_id", "onehot");
+    out->agent_id = out->groups == 1 && marl__config_is(config, "agent_id", "onehot");
     marl__params_range(params, "agent", 0);
     marl__net_shape sizes = {marl__agent_inputs(out), shape->actions, out->groups};
     return marl__net_declare(marl__config_text(config, "net"), config, "net.", sizes, params, &out->net);

@@ -203,3 +203,7 @@ const float *marl__learner_gradient(const marl__learner *learner, int32_t param)
 double marl__learner_flops(const marl__learner *learner) {
     return learner->class->flops(learner);
 }
+
+const marl__agent *marl__learner_agent(const marl__learner *learner) {
+    return learner->class->agent(learner);
+}

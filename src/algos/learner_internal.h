@@ -14,6 +14,7 @@ typedef struct marl__learner_class {
     int32_t (*state)(marl__learner *learner, int32_t index, marl__state_item *out); /* beyond the common items */
     const void *(*probe)(const marl__learner *learner, const char *name, int32_t episode, int32_t slot);
     double (*flops)(const marl__learner *learner);
+    const marl__agent *(*agent)(const marl__learner *learner);
 } marl__learner_class;
 
 struct marl__learner {

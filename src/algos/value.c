@@ -74,6 +74,7 @@ typedef struct value_learner {
     float scale;
     double loss_sums[64][4];    /* of each shard */
     double reward_stats[3];     /* running mean, variance, count */
+    double next_stats[3];       /* the same with the batch in hand; taken over when its gradient is finite */
     int32_t copies_target, moves_target; /* of the update in hand */
 } value_learner;
 
@@ -153,9 +154,10 @@ static int32_t shard_count(void *ctx) {
 }
 
 /* Reward statistics over the batch before it is used (EPyMARL's order): mean and unbiased variance of n numbers are
- * merged into the running ones. */
+ * merged with the running ones. */
 static void update_reward_stats(value_learner *v) {
-    double mean = 0.0, variance = 0.0, *stats = v->reward_stats;
+    double mean = 0.0, variance = 0.0, *stats = v->next_stats;
+    memcpy(stats, v->reward_stats, sizeof v->next_stats);
     double n = marl__batch_reward_moments(v->batch, v->shape.rewards,
                                           (int32_t)marl__config_int(v->base.config, "standardise_padding"), &mean,
                                           &variance);
@@ -176,14 +178,20 @@ static marl_status prepare(void *ctx, int32_t unit) {
     v->batch->reward_scale = 1.0f;
     if (marl__config_int(config, "standardise_rewards")) {
         update_reward_stats(v);
-        v->batch->reward_shift = (float)v->reward_stats[0];
-        v->batch->reward_scale = v->reward_stats[1] > 0.0 ? (float)(1.0 / sqrt(v->reward_stats[1])) : 1.0f;
+        v->batch->reward_shift = (float)v->next_stats[0];
+        v->batch->reward_scale = v->next_stats[1] > 0.0 ? (float)(1.0 / sqrt(v->next_stats[1])) : 1.0f;
     }
     return MARL_OK;
 }
 
+/* Kept values are read after the update, so each shard has an arena of its own then. */
+static int32_t arena_of(const value_learner *v, int32_t shard, int32_t arena) {
+    return v->keep_values ? shard : arena;
+}
+
 static void shard_begin(void *ctx, int32_t shard, int32_t arena) {
     value_learner *v = of(ctx);
+    arena = arena_of(v, shard, arena);
     marl__exec *exec = v->execs[arena];
     marl__exec_set_seq(exec, &v->batch->shards[shard].seq);
     marl__exec_bind_slot(exec, v->online_slot, &v->base.online[v->base.published], -1);
@@ -205,6 +213,7 @@ static marl__batch_rows rows_of(const value_learner *v, const marl__exec *exec) 
 
 static int32_t shard_step(void *ctx, int32_t shard, int32_t arena) {
     value_learner *v = of(ctx);
+    arena = arena_of(v, shard, arena);
     marl__exec *exec = v->execs[arena];
     int32_t *loading = &v->loading[arena];
     if (*loading >= 0 && *loading < v->batch->shards[shard].seq.batch) {
@@ -267,6 +276,8 @@ static marl_status decide(void *ctx, int32_t unit) {
     v->base.optim->groups[0].lr = learning_rate(v);
     marl_status status = marl__optim_norms(v->base.optim);
     if (status != MARL_OK) return status;
+    if (marl__config_int(v->base.config, "standardise_rewards"))
+        memcpy(v->reward_stats, v->next_stats, sizeof v->reward_stats);
     sum_results(v);
     v->base.counters[0]++;
     v->moves_target = marl__config_is(v->base.config, "target_update", "soft");
@@ -366,7 +377,11 @@ static double flops(const marl__learner *learner) {
     return sum;
 }
 
-static const marl__learner_class class = {destroy, begin, state, probe, flops};
+static const marl__agent *agent(const marl__learner *learner) {
+    return &((const value_learner *)(const void *)learner)->agent;
+}
+
+static const marl__learner_class class = {destroy, begin, state, probe, flops, agent};
 
 static marl__optim_group optim_settings(const marl_config *config) {
     int is_adam = marl__config_is(config, "optimizer", "adam");

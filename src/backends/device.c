@@ -116,7 +116,8 @@ marl_status marl__device_check(const marl_device *device) {
     marl_status status = marl__check_handle(device, MARL__TAG_DEVICE, "device");
     if (status != MARL_OK) return status;
     if (device->process != (int32_t)getpid())
-        return marl__fail(MARL_E_FORKED, "device \"%s\" was opened by process %d and does not survive fork: open one here",
+        return marl__fail(MARL_E_FORKED,
+                          "device \"%s\" was opened by process %d and does not survive fork: open one here",
                           device->name, (int)device->process);
     return MARL_OK;
 }

@@ -81,52 +81,49 @@ done:
     return status;
 }
 
-static marl_status read_config(marl__heap *heap, const char *text, size_t bytes, const char *path, marl_config **out) {
-    marl__json *json = NULL;
-    const char *component = NULL;
-    marl_config *config = NULL;
-    marl__json_writer flat = {0};
-    int32_t keys = -1;
-    marl_status status = marl__json_parse(heap, text, bytes, path, &json);
-
-    if (status != MARL_OK) return status;
-    if ((status = marl__json_get_text(json, 0, "component", &component)) != MARL_OK) goto done;
-    keys = marl__json_find(json, 0, "config");
-    if (marl__json_type(json, keys) != MARL__JSON_OBJECT) {
-        status = marl__fail(MARL_E_FORMAT, "%s has no object \"config\"", path);
-        goto done;
-    }
-    if (strncmp(component, "run/", 4) != 0) {
-        status = marl__fail(MARL_E_FORMAT, "%s is of \"%.100s\", expected a run", path, component);
-        goto done;
-    }
-    if ((status = marl_config_create(&heap->host, component, &config)) != MARL_OK) goto done;
-    if ((status = marl__json_writer_init(&flat, heap, bytes)) != MARL_OK) goto done;
-    marl__json_open_object(&flat, NULL);
-    for (int32_t key = marl__json_first(json, keys); key >= 0; key = marl__json_next(json, key)) {
+/* The object of keys and values as text again. */
+static void flatten(const marl__json *json, int32_t object, marl__json_writer *out) {
+    marl__json_open_object(out, NULL);
+    for (int32_t key = marl__json_first(json, object); key >= 0; key = marl__json_next(json, key)) {
         int32_t value = marl__json_of(json, key), type = marl__json_type(json, value), truth = 0;
         const char *name = marl__json_text(json, key);
 
-        if (type == MARL__JSON_TEXT) marl__json_write_text(&flat, name, marl__json_text(json, value));
-        else if (type == MARL__JSON_NUMBER) marl__json_write_raw(&flat, name, marl__json_spelling(json, value));
-        else if (marl__json_bool(json, value, &truth) == MARL_OK) marl__json_write_bool(&flat, name, truth);
-        else marl__json_write_raw(&flat, name, "null"); /* refused below, by its key */
+        if (type == MARL__JSON_TEXT) marl__json_write_text(out, name, marl__json_text(json, value));
+        else if (type == MARL__JSON_NUMBER) marl__json_write_raw(out, name, marl__json_spelling(json, value));
+        else if (marl__json_bool(json, value, &truth) == MARL_OK) marl__json_write_bool(out, name, truth);
+        else marl__json_write_raw(out, name, "null"); /* which no key takes */
     }
-    marl__json_close_object(&flat);
+    marl__json_close_object(out);
+}
+
+static marl_status read_config(marl__heap *heap, const marl__json *json, const char *path, marl_config **out) {
+    const char *component = NULL;
+    marl_config *config = NULL;
+    marl__json_writer flat;
+    int32_t keys = marl__json_find(json, 0, "config");
+    marl_status status = marl__json_get_text(json, 0, "component", &component);
+
+    if (status != MARL_OK) return status;
+    if (strncmp(component, "run/", 4) != 0 || keys < 0 || marl__json_type(json, keys) != MARL__JSON_OBJECT) {
+        return marl__fail(MARL_E_FORMAT, "%s: expected a \"component\" that is a run and an object \"config\"", path);
+    }
+    if ((status = marl__json_writer_init(&flat, heap, 4096)) != MARL_OK) return status;
+    flatten(json, keys, &flat);
     if ((status = flat.status) != MARL_OK) goto done;
+    if ((status = marl_config_create(&heap->host, component, &config)) != MARL_OK) goto done;
     if ((status = marl_config_from_json(config, flat.text, flat.bytes)) != MARL_OK) goto done;
     *out = config;
     config = NULL;
 done:
-    marl__json_writer_free(&flat);
     marl_config_destroy(config);
-    marl__json_destroy(json);
+    marl__json_writer_free(&flat);
     return status;
 }
 
 marl_status marl_trainer_dir_config(const marl_host *host, const char *dir, marl_config **out) {
     char path[PATH_BYTES];
     marl__heap heap;
+    marl__json *json = NULL;
     char *text = NULL;
     size_t bytes = 0;
     marl_status status = MARL_OK;
@@ -142,7 +139,10 @@ marl_status marl_trainer_dir_config(const marl_host *host, const char *dir, marl
         return marl__fail(MARL_E_IO, "%s is not there: the directory holds no run that could be gone on with", path);
     }
     if ((status = marl__file_read_all(&heap, path, (size_t)1 << 20, &text, &bytes)) != MARL_OK) return status;
-    status = read_config(&heap, text, bytes, path, out);
+    if ((status = marl__json_parse(&heap, text, bytes, path, &json)) == MARL_OK) {
+        status = read_config(&heap, json, path, out);
+    }
+    marl__json_destroy(json);
     marl__free(&heap, text);
     return status;
 }

@@ -355,6 +355,10 @@ static marl_status play(marl__vector *v, int32_t e) {
     marl_step step = {.struct_size = sizeof step, .rewards = v->rewards + (size_t)e * n};
     marl_status status = MARL_OK;
 
+    /* Possible only when a checkpoint's environment and its record disagree. */
+    if (own->length >= v->view->shape.episode_limit) {
+        return marl__fail(MARL_E_STATE, "the episode goes on past its limit of %d steps", v->view->shape.episode_limit);
+    }
     if (v->is_recording) {
         keep_seen(v, e, own->length);
         keep_action(v, e, own->length);

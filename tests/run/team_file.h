@@ -17,7 +17,7 @@ typedef struct byte_list {
     size_t count, capacity;
 } byte_list;
 
-static marl_status take_bytes(const void *data, size_t bytes, void *user) {
+static inline marl_status take_bytes(const void *data, size_t bytes, void *user) {
     byte_list *list = user;
 
     if (list->count + bytes > list->capacity) {

@@ -158,6 +158,11 @@ void *marl__golden_room(marl__golden *golden, size_t count, size_t element_bytes
     return block;
 }
 
+/* Frees what was made since the count was `mark`. */
+static void release(marl__golden *golden, int32_t mark) {
+    while (golden->block_count > mark) marl__free(golden->heap, golden->blocks[--golden->block_count]);
+}
+
 /* The tensor of that name with that many numbers. */
 static const marl__tensor_info *find(marl__golden *golden, const char *array, size_t count) {
     if (golden->fault[0]) return NULL;
@@ -224,12 +229,10 @@ void marl__golden_leave_out(marl__golden *golden, const char *array) {
     if (index >= 0 && golden->is_compared) golden->is_compared[index] = 1;
 }
 
-void marl__golden_compare(marl__golden *golden, const char *array, const double *got, size_t count,
-                          const uint8_t *use) {
+static void compare(marl__golden *golden, const char *array, const double *got, const double *expected, size_t count,
+                    const uint8_t *use) {
     double most = tolerance(golden, array, "atol_f32"), rms = tolerance(golden, array, "rms_tol_f32"), squares = 0.0;
-    const double *expected = got ? recorded(golden, array, count) : NULL;
     size_t used = 0;
-    if (!expected) return;
     if (most < 0.0) {
         marl__golden_fault(golden, "%s has no atol_f32 in the manifest", array);
         return;
@@ -254,10 +257,20 @@ void marl__golden_compare(marl__golden *golden, const char *array, const double 
     marl__golden_leave_out(golden, array);
 }
 
+void marl__golden_compare(marl__golden *golden, const char *array, const double *got, size_t count,
+                          const uint8_t *use) {
+    int32_t mark = golden->block_count;
+    const double *expected = got ? recorded(golden, array, count) : NULL;
+    if (expected) compare(golden, array, got, expected, count, use);
+    release(golden, mark);
+}
+
 void marl__golden_compare_floats(marl__golden *golden, const char *array, const float *got, size_t count) {
+    int32_t mark = golden->block_count;
     double *wide = marl__golden_room(golden, count, sizeof *wide);
     for (size_t i = 0; wide && i < count; i++) wide[i] = (double)got[i];
     marl__golden_compare(golden, array, wide, count, NULL);
+    release(golden, mark);
 }
 
 static int is_result(const char *array) {

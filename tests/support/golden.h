@@ -15,7 +15,7 @@ typedef struct marl__golden {
     const char *name;
     int32_t entry, dims, hyper, arrays; /* values in json */
     marl__safetensors *file;
-    void *blocks[512];                  /* everything read, freed together */
+    void *blocks[1024];                 /* everything read, freed together */
     int32_t block_count, array_count;
     uint8_t *is_compared;               /* of each array of the manifest, in its order */
     int64_t numbers;                    /* compared */

@@ -55,17 +55,18 @@ typedef struct marl__kernel {
 } marl__kernel;
 
 /* Passes over flat vectors that are not graph ops: the optimiser, sums over shards, copies. All elementwise or on
- * fixed blocks, so any cut gives the same bits. n is at most a block of MARL__FLAT_BLOCK elements. */
+ * fixed blocks, so any cut gives the same bits. n is at most a block of MARL__FLAT_BLOCK elements. Decays are doubles,
+ * since 1 - 0.999 in float is wrong in the fifth digit. */
 enum { MARL__FLAT_BLOCK = 4096 };
 typedef struct marl__flat_kernels {
     void (*sum_tree)(int32_t n, float *const *shards, int32_t shard_count, float *out); /* pairwise tree over shards */
     double (*square_sum)(int32_t n, const float *x); /* 16 double accumulators, one tree */
     /* g is multiplied by scale first. v <- a v + (1-a) g^2; out = p - lr g/(sqrt(v)+eps) */
-    void (*rmsprop)(int32_t n, const float *p, const float *g, float scale, float *v, float lr, float alpha, float eps,
+    void (*rmsprop)(int32_t n, const float *p, const float *g, float scale, float *v, float lr, double alpha, float eps,
                     float *out);
     /* step sizes already corrected: out = p - lr_t * m / (sqrt(v) * root_scale + eps), see src/core/params/optim.c */
-    void (*adam)(int32_t n, const float *p, const float *g, float scale, float *m, float *v, float lr_t, float beta1,
-                 float beta2, float root_scale, float eps, float *out);
+    void (*adam)(int32_t n, const float *p, const float *g, float scale, float *m, float *v, float lr_t, double beta1,
+                 double beta2, float root_scale, float eps, float *out);
     void (*mix)(int32_t n, const float *a, const float *b, float tau, float *out); /* (1-tau) a + tau b */
 } marl__flat_kernels;
 

@@ -117,10 +117,10 @@ void marl__optim_apply(marl__optim *optim, int32_t block, const float *params, c
     float *v = optim->moment2 + at->offset, *to = out + at->offset;
     if (group->kind == MARL__ADAM) {
         float step = (float)(group->lr / (1.0 - group->power1)), root = (float)(1.0 / sqrt(1.0 - group->power2));
-        optim->flat->adam(at->count, p, g, group->scale, optim->moment1 + at->offset, v, step, (float)group->beta1,
-                          (float)group->beta2, root, (float)group->eps, to);
+        optim->flat->adam(at->count, p, g, group->scale, optim->moment1 + at->offset, v, step, group->beta1,
+                          group->beta2, root, (float)group->eps, to);
     } else {
-        optim->flat->rmsprop(at->count, p, g, group->scale, v, (float)group->lr, (float)group->alpha,
+        optim->flat->rmsprop(at->count, p, g, group->scale, v, (float)group->lr, group->alpha,
                              (float)group->eps, to);
     }
 }

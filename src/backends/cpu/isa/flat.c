@@ -42,10 +42,10 @@ MARL__LANE_FN v16 blend(v16 weight, v16 old, v16 rest, v16 fresh) {
     return v16_add(v16_mul(weight, old), v16_mul(rest, fresh));
 }
 
-static void rmsprop(int32_t n, const float *p, const float *g, float scale, float *v, float lr, float alpha, float eps,
+static void rmsprop(int32_t n, const float *p, const float *g, float scale, float *v, float lr, double alpha, float eps,
                     float *out) {
-    v16 factor = v16_set1(scale), step = v16_set1(lr), keep = v16_set1(alpha), rest = v16_set1(1.0f - alpha);
-    v16 floor = v16_set1(eps);
+    v16 factor = v16_set1(scale), step = v16_set1(lr), keep = v16_set1((float)alpha);
+    v16 rest = v16_set1((float)(1.0 - alpha)), floor = v16_set1(eps);
 
     for (int32_t i = 0; i < n; i += MARL__LANES) {
         int32_t count = n - i;
@@ -57,11 +57,11 @@ static void rmsprop(int32_t n, const float *p, const float *g, float scale, floa
     }
 }
 
-static void adam(int32_t n, const float *p, const float *g, float scale, float *m, float *v, float lr_t, float beta1,
-                 float beta2, float root_scale, float eps, float *out) {
+static void adam(int32_t n, const float *p, const float *g, float scale, float *m, float *v, float lr_t, double beta1,
+                 double beta2, float root_scale, float eps, float *out) {
     v16 factor = v16_set1(scale), step = v16_set1(lr_t), root = v16_set1(root_scale), floor = v16_set1(eps);
-    v16 keep1 = v16_set1(beta1), rest1 = v16_set1(1.0f - beta1);
-    v16 keep2 = v16_set1(beta2), rest2 = v16_set1(1.0f - beta2);
+    v16 keep1 = v16_set1((float)beta1), rest1 = v16_set1((float)(1.0 - beta1));
+    v16 keep2 = v16_set1((float)beta2), rest2 = v16_set1((float)(1.0 - beta2));
 
     for (int32_t i = 0; i < n; i += MARL__LANES) {
         int32_t count = n - i;

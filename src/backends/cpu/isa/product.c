@@ -6,10 +6,10 @@
  * how tiles are cut (by M, by the processor, by what is left at the edge) cannot change a bit: row i of a product
  * depends on row i, N and K only, and AVX2 and AVX-512 agree.
  *
- * Tile sizes follow the register file. 32 registers: 8 x 3 panels are 24 accumulators, 3 of the weight, 1 broadcast; few
- * rows take more panels, because at least 8 chains must be in flight to hide the latency of a multiply-add. 16 registers
- * of half the width: 6 x 1. Rows and panels are dealt evenly to tiles (9 rows are 5 + 4, 4 panels 2 + 2): a thin last
- * tile would run at the speed of its latency.
+ * Tile sizes follow the register file. 32 registers: 8 x 3 panels are 24 accumulators, 3 of the weight, 1 broadcast;
+ * few rows take more panels, because at least 8 chains must be in flight to hide the latency of a multiply-add. 16
+ * registers of half the width: 6 x 1. Rows and panels are dealt evenly to tiles (9 rows are 5 + 4, 4 panels 2 + 2): a
+ * thin last tile would run at the speed of its latency.
  *
  * Letters: M rows, N columns, K length of the product; R rows of a and b, P columns of a, Q columns of b. */
 #include "backends/cpu/product.h"

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One learner update of QMIX (targets, backward, clip, optimiser) on episodes of random numbers. Cases named .../mixed
+ * have episodes of different lengths, whose padding a learner on padded batches computes all the same.
+ *
+ * peak_share: of the multiply-adds that the cores in use could do in that time, measured in the same run;
+ * cpu_peak_share: the same by processor time, which other work on the machine does not touch. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench_qmix.h"
+
+const bench_team bench_teams[] = {
+    {"3m", {3, 30, 9, 48, 1, 60}, 0},
+    {"5m_vs_6m", {5, 55, 12, 98, 1, 70}, 0},
+    {"8m_vs_9m", {8, 85, 15, 179, 1, 120}, 0},
+    {"27m_vs_30m", {27, 285, 36, 1170, 1, 180}, 1},
+};
+const int bench_team_count = sizeof bench_teams / sizeof bench_teams[0];
+
+marl_status bench_qmix_create(const bench *bench, const marl__team_shape *shape, int32_t batch, marl__learner **out) {
+    static const char *const settings[][2] = {
+        {"net", "gru"}, {"net.hidden_dim", "64"}, {"share", "shared"}, {"agent_id", "onehot"}, {"last_action", "1"},
+        {"mixer.embed_dim", "32"}, {"mixer.hypernet_embed", "64"}, {"mixer.hypernet_layers", "2"},
+        {"optimizer", "adam"}, {"lr", "0.001"}, {"td_lambda", "0.6"}, {"loss_factor", "0.5"}, {"grad_norm_clip", "10"},
+    };
+    const marl__algo_type *type = NULL;
+    marl_config *config = NULL;
+    marl_status status = marl_config_create(NULL, "run/qmix", &config);
+
+    *out = NULL;
+    for (size_t i = 0; status == MARL_OK && i < sizeof settings / sizeof settings[0]; i++)
+        status = marl_config_set(config, settings[i][0], settings[i][1]);
+    if (status == MARL_OK) status = marl__algo_type_find("qmix", &type);
+    if (status == MARL_OK) status = type->create(bench->device, type, config, shape, batch, 1, 0, out);
+    marl_config_destroy(config);
+    return status;
+}
+
+/* Episodes of full length in one block of memory; shorter ones use the beginning of their share. */
+typedef struct batch {
+    int32_t count;
+    marl__episode *episodes;
+    float *obs, *state, *rewards;
+    uint8_t *avail;
+    int32_t *actions;
+} batch;
+
+static void batch_free(batch *batch) {
+    free(batch->episodes);
+    free(batch->obs);
+    free(batch->state);
+    free(batch->rewards);
+    free(batch->avail);
+    free(batch->actions);
+}
+
+static float *random_reals(size_t count, uint64_t *random) {
+    float *reals = malloc(count * sizeof *reals);
+    for (size_t i = 0; reals && i < count; i++) reals[i] = bench_random_real(random);
+    return reals;
+}
+
+/* Half of the actions are available, the first always; one of them was chosen. */
+static void fill_actions(batch *batch, size_t agent_slots, int32_t actions, uint64_t *random) {
+    for (size_t row = 0; row < agent_slots; row++) {
+        uint8_t *avail = batch->avail + row * (size_t)actions;
+        int32_t chosen = 0;
+        for (int32_t a = 0; a < actions; a++) {
+            avail[a] = a == 0 || bench_random(random) % 2;
+            if (avail[a] && bench_random(random) % (uint32_t)(a + 1) == 0) chosen = a;
+        }
+        batch->actions[row] = chosen;
+    }
+}
+
+static int batch_fill(batch *batch, const marl__team_shape *shape, int32_t count, const int32_t *lengths) {
+    size_t slots = (size_t)shape->episode_limit + 1, agents = (size_t)shape->agents;
+    size_t episode_slots = (size_t)count * slots;
+    uint64_t random = 88172645463325252u;
+
+    batch->count = count;
+    batch->episodes = calloc((size_t)count, sizeof *batch->episodes);
+    batch->obs = random_reals(episode_slots * agents * (size_t)shape->obs, &random);
+    batch->state = random_reals(episode_slots * (size_t)shape->state, &random);
+    batch->rewards = random_reals(episode_slots, &random);
+    batch->avail = malloc(episode_slots * agents * (size_t)shape->actions);
+    batch->actions = malloc(episode_slots * agents * sizeof *batch->actions);
+    if (!batch->episodes || !batch->obs || !batch->state || !batch->rewards || !batch->avail || !batch->actions)
+        return 0;
+    fill_actions(batch, episode_slots * agents, shape->actions, &random);
+    for (int32_t e = 0; e < count; e++) {
+        size_t first = (size_t)e * slots;
+        batch->episodes[e] = (marl__episode){
+            .length = lengths[e], .terminated = 1,
+            .obs = batch->obs + first * agents * (size_t)shape->obs,
+            .state = batch->state + first * (size_t)shape->state,
+            .avail = batch->avail + first * agents * (size_t)shape->actions,
+            .actions = batch->actions + first * agents,
+            .rewards = batch->rewards + first};
+    }
+    return 1;
+}
+
+typedef struct update {
+    marl__learner *learner;
+    batch batch;
+    uint64_t episodes;
+} update;
+
+static marl_status run_update(void *work) {
+    update *u = work;
+    u->episodes++;
+    return marl__learner_update(u->learner, u->batch.episodes, u->batch.count, u->episodes, u->episodes, NULL);
+}
+
+static void report_update(bench *bench, const char *name, const update *u, const bench_times *times, double peak) {
+    double gflop = marl__learner_flops(u->learner) / 1e9;
+    bench_report_times(bench, name, "ms", times->wall, times->count, 1e3, 0);
+    bench_report_times(bench, name, "cpu_ms", times->cpu, times->count, 1e3, 0);
+    bench_report_one(bench, name, "gflop", gflop);
+    bench_report_times(bench, name, "gflop_per_s", times->wall, times->count, gflop, 1);
+    if (peak <= 0.0) return;
+    bench_report_one(bench, name, "fma_peak", peak);
+    bench_report_times(bench, name, "peak_share", times->wall, times->count, gflop / peak / bench->threads, 1);
+    bench_report_times(bench, name, "cpu_peak_share", times->cpu, times->count, gflop / peak, 1);
+}
+
+static void measure_update(bench *bench, const char *name, const marl__team_shape *shape, int32_t count,
+                           const int32_t *lengths) {
+    update u = {0};
+    const bench_times *times = NULL;
+    marl_status status = bench_qmix_create(bench, shape, count, &u.learner);
+
+    if (status == MARL_OK && batch_fill(&u.batch, shape, count, lengths)) {
+        double peak = bench_fma_peak();
+        times = bench_measure(bench, run_update, &u);
+        double again = bench_fma_peak();
+        if (times) report_update(bench, name, &u, times, peak > again ? peak : again);
+    }
+    if (!times) bench_fail(bench, name);
+    marl__learner_destroy(u.learner);
+    batch_free(&u.batch);
+}
+
+/* Full length, or for mixed ones the given lengths in turn; without any an even spread from a fifth to the whole, which
+ * makes padding two fifths of a padded batch. */
+static void set_lengths(const bench *bench, int32_t limit, int32_t count, int is_mixed, int32_t *lengths) {
+    for (int32_t e = 0; e < count; e++) {
+        int32_t spread = limit / 5 + (limit - limit / 5) * e / (count > 1 ? count - 1 : 1);
+        int32_t given = bench->length_count ? bench->lengths[e % bench->length_count] : spread;
+        lengths[e] = is_mixed && given < limit ? given : limit;
+    }
+}
+
+void bench_update(bench *bench) {
+    static const int32_t batches[] = {32, 128};
+    int32_t lengths[128];
+
+    for (int t = 0; t < bench_team_count; t++)
+        for (int b = 0; b < 2; b++)
+            for (int is_mixed = 0; is_mixed < 2; is_mixed++) {
+                const bench_team *team = &bench_teams[t];
+                char name[64];
+                snprintf(name, sizeof name, "update/qmix/%s/B%d%s", team->name, (int)batches[b],
+                         is_mixed ? "/mixed" : "");
+                if (!bench_wants(bench, name, team->is_large)) continue;
+                set_lengths(bench, team->shape.episode_limit, batches[b], is_mixed, lengths);
+                measure_update(bench, name, &team->shape, batches[b], lengths);
+            }
+}

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Families of single nets and of targets: a graph is built by our recipes, its gradient seeded with the recorded loss
+ * weights, run once and compared. Rows: B batch, T slots, N agents; recorded arrays are (B, T, N, columns), ours packed
+ * (t, b, agent). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/config/config.h"
+#include "core/graph/plan.h"
+#include "nets/net.h"
+#include "support/golden.h"
+
+/* A graph with its parameters and one run. */
+typedef struct rig {
+    marl__golden *golden;
+    marl_device *device;
+    marl_config *config;
+    marl__params *params;
+    marl__graph *graph;
+    marl__plan *plan;
+    marl__exec *exec;
+    marl__version version;
+    float *gradient;
+    int32_t slot;
+    int32_t active[1025], offset[1026];
+    marl__seq seq;
+} rig;
+
+static int rig_open(rig *r, marl__golden *golden, marl_device *device, const char *component, int32_t agents) {
+    memset(r, 0, sizeof *r);
+    r->golden = golden;
+    r->device = device;
+    if (component && !marl__golden_ok(golden, marl_config_create(NULL, component, &r->config))) return 0;
+    if (!marl__golden_ok(golden, marl__params_create(device, &r->params))) return 0;
+    return marl__golden_ok(golden, marl__graph_create(&device->heap, agents, 1, &r->graph));
+}
+
+static void rig_close(rig *r) {
+    marl__exec_destroy(r->exec);
+    marl__plan_destroy(r->plan);
+    marl__graph_destroy(r->graph);
+    if (r->params) marl__version_destroy(r->params, &r->version);
+    marl__params_destroy(r->params);
+    marl_config_destroy(r->config);
+}
+
+static void set_text(rig *r, const char *key, const char *value) {
+    marl__golden_ok(r->golden, marl_config_set(r->config, key, value));
+}
+
+static void set_int(rig *r, const char *key, int64_t value) {
+    marl__golden_ok(r->golden, marl_config_set_int(r->config, key, value));
+}
+
+/* T slots of B teams each. */
+static void set_rows(rig *r, int32_t slots, int32_t batch) {
+    if (slots > 1024) {
+        marl__golden_fault(r->golden, "sequences of %d slots; this program has room for 1024", (int)slots);
+        return;
+    }
+    for (int32_t t = 0; t < slots; t++) {
+        r->active[t] = batch;
+        r->offset[t + 1] = r->offset[t] + batch;
+    }
+    r->seq = (marl__seq){slots, batch, slots * batch, r->active, r->offset};
+}
+
+/* Freezes the declared parameters and opens the slot that graphs of this rig use. */
+static void open_slot(rig *r) {
+    marl__golden_ok(r->golden, marl__params_freeze(r->params));
+    marl__golden_ok(r->golden, marl__version_create(r->params, &r->version));
+    r->gradient = marl__golden_room(r->golden, r->params->floats + 16, sizeof(float));
+    r->slot = marl__graph_slot(r->graph, "net", r->params, -1, 1);
+}
+
+/* The graph's plan, with parameters bound. */
+static int make_ready(rig *r) {
+    marl__golden *golden = r->golden;
+    marl__capacity capacity = {r->seq.slots, r->seq.batch, r->seq.rows};
+    if (golden->fault[0] || !marl__golden_ok(golden, marl__graph_status(r->graph))) return 0;
+    if (!marl__golden_ok(golden, marl__plan_create(r->device, r->graph, capacity, &r->plan))) return 0;
+    if (!marl__golden_ok(golden, marl__exec_create(r->plan, &r->exec))) return 0;
+    marl__exec_set_seq(r->exec, &r->seq);
+    if (r->graph->slot_count > 0) {
+        marl__version_pack_all(r->params, &r->version);
+        marl__exec_bind_slot(r->exec, r->slot, &r->version, -1);
+        marl__exec_bind_grad(r->exec, r->slot, r->gradient);
+    }
+    return 1;
+}
+
+/* Recorded (B, T, width) from or to packed (t, b, width); inputs of one slot pass through unchanged. */
+static void pack_rows(const rig *r, int32_t width, const float *from, float *to) {
+    int32_t slots = r->seq.slots, batch = r->seq.batch;
+    for (int32_t b = 0; b < batch; b++)
+        for (int32_t t = 0; t < slots; t++)
+            memcpy(to + ((size_t)t * (size_t)batch + (size_t)b) * (size_t)width,
+                   from + ((size_t)b * (size_t)slots + (size_t)t) * (size_t)width, (size_t)width * sizeof *to);
+}
+
+static void unpack_rows(const rig *r, int32_t width, const float *from, double *to) {
+    int32_t slots = r->seq.slots, batch = r->seq.batch;
+    for (int32_t b = 0; b < batch; b++)
+        for (int32_t t = 0; t < slots; t++)
+            for (int32_t c = 0; c < width; c++)
+                to[((size_t)b * (size_t)slots + (size_t)t) * (size_t)width + (size_t)c] =
+                    (double)from[((size_t)t * (size_t)batch + (size_t)b) * (size_t)width + (size_t)c];
+}
+
+/* Columns of a value times the rows it has a team. */
+static int32_t width_of(const rig *r, marl__val value) {
+    const marl__value *v = &r->graph->values[value];
+    return v->cols * (v->space == MARL__AGENT || v->space == MARL__FIRST ? r->graph->agents : 1);
+}
+
+static int is_sequence(const rig *r, marl__val value) {
+    return r->graph->values[value].space == MARL__AGENT || r->graph->values[value].space == MARL__TEAM;
+}
+
+/* Writes a recorded array into an input; returns it as recorded. */
+static const float *feed(rig *r, marl__val value, const char *array) {
+    int32_t width = width_of(r, value);
+    size_t rows = (size_t)(is_sequence(r, value) ? r->seq.rows : r->seq.batch), count = rows * (size_t)width;
+    const float *from = marl__golden_floats(r->golden, array, count);
+    float *to = marl__exec_data(r->exec, value);
+    if (!from) return NULL;
+    if (is_sequence(r, value)) pack_rows(r, width, from, to);
+    else memcpy(to, from, count * sizeof *to);
+    return from;
+}
+
+/* Our value in the recorded order, as doubles. */
+static double *fetch(rig *r, marl__val value, size_t *out_count) {
+    int32_t width = value >= 0 ? width_of(r, value) : 0;
+    size_t rows = value >= 0 && !is_sequence(r, value) ? (size_t)r->seq.batch : (size_t)r->seq.rows;
+    const float *from = marl__exec_data(r->exec, value);
+    if (!from) marl__golden_fault(r->golden, "a value of the graph was not computed");
+    *out_count = rows * (size_t)width;
+    double *to = marl__golden_room(r->golden, *out_count, sizeof *to);
+    if (!to) return NULL;
+    if (is_sequence(r, value)) unpack_rows(r, width, from, to);
+    else for (size_t i = 0; i < *out_count; i++) to[i] = (double)from[i];
+    return to;
+}
+
+static void compare_value(rig *r, marl__val value, const char *array) {
+    size_t count = 0;
+    const double *got = fetch(r, value, &count);
+    marl__golden_compare(r->golden, array, got, count, NULL);
+}
+
+/* sum value * weight in double; the weights are those that were fed. */
+static double weighted_sum(rig *r, marl__val value, const float *weights) {
+    size_t count = 0;
+    const double *got = fetch(r, value, &count);
+    double sum = 0.0;
+    for (size_t i = 0; got && weights && i < count; i++) sum += got[i] * (double)weights[i];
+    return sum;
+}
+
+/* Parameter of ours for "net.mlp.4.weight": the numbers count the places of a stack in which activations have none, so
+ * the nth number in use is the nth layer. */
+static void layer_name(rig *r, const char *recorded, char *out, size_t bytes) {
+    int place = atoi(recorded + strlen("net.mlp.")), layer = 1, before = -1;
+    for (int32_t i = 0; marl__golden_array(r->golden, i); i++) {
+        int other = -1;
+        if (sscanf(marl__golden_array(r->golden, i), "param.net.mlp.%d.weight", &other) != 1) continue;
+        if (other < place && other > before) layer++;
+        if (other > before) before = other;
+    }
+    snprintf(out, bytes, "fc%d%s", layer, strrchr(recorded, '.'));
+}
+
+static int32_t find_param(rig *r, const char *recorded) {
+    char name[128];
+    int32_t is_target = 0, group = -1;
+    if (!strncmp(recorded, "net.mlp.", 8)) layer_name(r, recorded, name, sizeof name);
+    else marl__golden_param_name(recorded, name, sizeof name, &is_target, &group);
+    int32_t index = marl__params_find(r->params, name);
+    if (index < 0) marl__golden_fault(r->golden, "there is no parameter \"%s\" for %s", name, recorded);
+    return index;
+}
+
+/* Values of all parameters; one that the file lacks is a fault. */
+static void read_params(rig *r) {
+    int32_t set = 0;
+    for (int32_t i = 0; marl__golden_array(r->golden, i) && !r->golden->fault[0]; i++) {
+        const char *array = marl__golden_array(r->golden, i);
+        if (strncmp(array, "param.", 6)) continue;
+        int32_t index = find_param(r, array + 6);
+        if (index < 0) return;
+        const marl__param *param = &r->params->list[index];
+        const float *from = marl__golden_floats(r->golden, array, param->count);
+        if (from) memcpy(r->version.flat + param->offset, from, param->count * sizeof *from);
+        set++;
+    }
+    if (set != r->params->count)
+        marl__golden_fault(r->golden, "%d parameters recorded, the net has %d", (int)set, (int)r->params->count);
+}
+
+static void compare_gradients(rig *r) {
+    for (int32_t i = 0; marl__golden_array(r->golden, i) && !r->golden->fault[0]; i++) {
+        const char *array = marl__golden_array(r->golden, i);
+        if (strncmp(array, "grad.", 5)) continue;
+        int32_t index = find_param(r, array + 5);
+        if (index < 0) return;
+        const marl__param *param = &r->params->list[index];
+        marl__golden_compare_floats(r->golden, array, r->gradient + param->offset, param->count);
+    }
+}
+
+/* ---- mlp ---- */
+
+const char *marl__golden_mlp_skip(const marl__golden *golden) {
+    const char *kinds[] = {"activation", "final_activation"};
+    for (int i = 0; i < 2; i++)
+        if (marl__activation_find(marl__golden_word(golden, kinds[i], "identity")) < 0)
+            return "an activation that is not built";
+    double slope = marl__golden_real(golden, "leaky_relu_slope", 0.01);
+    return slope > 0.0099999 && slope < 0.0100001 ? NULL : "leaky_relu is built with slope 0.01 only";
+}
+
+static void set_mlp(rig *r, int32_t layers) {
+    char sizes[256] = "";
+    size_t used = 0;
+    for (int32_t i = 1; i <= layers && used < sizeof sizes; i++)
+        used += (size_t)snprintf(sizes + used, sizeof sizes - used, "%s%d", i > 1 ? "," : "",
+                                 (int)marl__golden_dim_at(r->golden, "sizes", i, 0));
+    set_int(r, "layers", layers);
+    set_text(r, "hidden_sizes", sizes);
+    set_text(r, "activation", marl__golden_word(r->golden, "activation", "relu"));
+    set_text(r, "final_activation", marl__golden_word(r->golden, "final_activation", "identity"));
+}
+
+void marl__golden_mlp(marl__golden *golden, marl_device *device, int32_t shard_rows) {
+    rig *r = malloc(sizeof *r);
+    (void)shard_rows;
+    if (!r || !rig_open(r, golden, device, "net/mlp", 1)) goto done;
+    int32_t layers = 0; /* hidden ones */
+    while (marl__golden_dim_at(golden, "sizes", layers + 2, 0) > 0) layers++;
+    marl__net_shape shape = {marl__golden_dim_at(golden, "sizes", 0, 0),
+                             marl__golden_dim_at(golden, "sizes", layers + 1, 0), 1};
+    marl__net net;
+    set_rows(r, 1, marl__golden_dim(golden, "batch"));
+    set_mlp(r, layers);
+    if (golden->fault[0]) goto done;
+    if (!marl__golden_ok(golden, marl__net_declare("mlp", r->config, "", shape, r->params, &net))) goto done;
+    open_slot(r);
+    marl__val x = marl__input(r->graph, "x", MARL__TEAM, shape.inputs, MARL__F32);
+    marl__val seed = marl__input(r->graph, "seed", MARL__TEAM, shape.outputs, MARL__F32);
+    marl__want_grad(r->graph, x);
+    marl__net_values values = {.x = x, .h0 = -1, .reset = -1};
+    marl__net_build(&net, r->graph, r->slot, &values);
+    marl__graph_vjp(r->graph, &values.out, &seed, 1);
+    marl__keep(r->graph, values.out, "y");
+    marl__keep(r->graph, marl__gradient(r->graph, x), "dx");
+    if (golden->fault[0]) goto done;
+    read_params(r);
+    if (!make_ready(r)) goto done;
+    feed(r, x, "in.x");
+    const float *weights = feed(r, seed, "in.loss_weight");
+    marl__exec_run(r->exec, 0);
+    double loss = weighted_sum(r, values.out, weights);
+    compare_value(r, values.out, "out.y");
+    compare_value(r, marl__gradient(r->graph, x), "grad_in.x");
+    marl__golden_compare(golden, "loss.total", &loss, 1, NULL);
+    compare_gradients(r);
+done:
+    if (r) rig_close(r);
+    free(r);
+}
+
+/* ---- gru_agent ---- */
+
+/* dloss/dh is given for the last slot only. */
+static const float *feed_last_slot(rig *r, marl__val value, const char *array) {
+    int32_t width = width_of(r, value);
+    const float *from = marl__golden_floats(r->golden, array, (size_t)r->seq.batch * (size_t)width);
+    float *to = marl__exec_data(r->exec, value);
+    if (!from) return NULL;
+    size_t skipped = (size_t)r->offset[r->seq.slots - 1] * (size_t)width;
+    memset(to, 0, skipped * sizeof *to);
+    memcpy(to + skipped, from, (size_t)r->seq.batch * (size_t)width * sizeof *to);
+    return from;
+}
+
+/* sum of q's and the last slot's h's products with their weights. */
+static double agent_loss(rig *r, const marl__net_values *values, const float *q_weights, const float *h_weights) {
+    double loss = weighted_sum(r, values->out, q_weights);
+    if (values->h < 0 || !h_weights) return loss;
+    int32_t width = width_of(r, values->h);
+    const float *last = (const float *)marl__exec_data(r->exec, values->h) +
+                        (size_t)r->offset[r->seq.slots - 1] * (size_t)width;
+    for (size_t i = 0; i < (size_t)r->seq.batch * (size_t)width; i++) loss += (double)last[i] * (double)h_weights[i];
+    return loss;
+}
+
+static void run_agent(rig *r, const marl__net *net, int32_t inputs, int32_t actions) {
+    marl__golden *golden = r->golden;
+    marl__graph *g = r->graph;
+    marl__val x = marl__input(g, "x", MARL__AGENT, inputs, MARL__F32);
+    marl__val h0 = net->hidden > 0 ? marl__input(g, "h0", MARL__FIRST, net->hidden, MARL__F32) : -1;
+    marl__val seeds[] = {marl__input(g, "dq", MARL__AGENT, actions, MARL__F32),
+                         net->hidden > 0 ? marl__input(g, "dh", MARL__AGENT, net->hidden, MARL__F32) : -1};
+    marl__net_values values = {.x = x, .h0 = h0, .reset = -1};
+    marl__want_grad(g, x);
+    marl__want_grad(g, h0);
+    marl__net_build(net, g, r->slot, &values);
+    marl__val ends[] = {values.out, values.h};
+    marl__graph_vjp(g, ends, seeds, net->hidden > 0 ? 2 : 1);
+    marl__keep(g, values.out, "q");
+    marl__keep(g, values.h, "h");
+    marl__keep(g, marl__gradient(g, x), "dx");
+    if (h0 >= 0) marl__keep(g, marl__gradient(g, h0), "dh0");
+    read_params(r);
+    if (!make_ready(r)) return;
+    feed(r, x, "in.x");
+    const float *q_weights = feed(r, seeds[0], "in.loss_weight_q"), *h_weights = NULL;
+    if (h0 >= 0) {
+        feed(r, h0, "in.h0");
+        h_weights = feed_last_slot(r, seeds[1], "in.loss_weight_h");
+    }
+    if (golden->fault[0]) return;
+    marl__exec_run(r->exec, 0);
+    double loss = agent_loss(r, &values, q_weights, h_weights);
+    compare_value(r, values.out, "out.q");
+    if (values.h >= 0) compare_value(r, values.h, "out.h");
+    marl__golden_compare(golden, "loss.total", &loss, 1, NULL);
+    compare_value(r, marl__gradient(g, x), "grad_in.x");
+    if (h0 >= 0) compare_value(r, marl__gradient(g, h0), "grad_in.h0");
+    compare_gradients(r);
+}
+
+void marl__golden_gru_agent(marl__golden *golden, marl_device *device, int32_t shard_rows) {
+    rig *r = malloc(sizeof *r);
+    int32_t inputs = marl__golden_dim(golden, "input"), actions = marl__golden_dim(golden, "n_actions");
+    marl__net net;
+    (void)shard_rows;
+    if (!r || !rig_open(r, golden, device, "net/gru", marl__golden_dim(golden, "n_agents"))) goto done;
+    set_rows(r, marl__golden_dim(golden, "T"), marl__golden_dim(golden, "batch"));
+    set_int(r, "hidden_dim", marl__golden_dim(golden, "hidden"));
+    set_int(r, "layer_norm", marl__golden_real(golden, "layer_norm_eps", 0.0) > 0.0);
+    set_int(r, "recurrent", marl__golden_flag(golden, "use_rnn", 1));
+    if (golden->fault[0]) goto done;
+    marl__params_range(r->params, "agent", 0);
+    marl__net_shape shape = {inputs, actions, 1};
+    if (!marl__golden_ok(golden, marl__net_declare("gru", r->config, "", shape, r->params, &net))) goto done;
+    open_slot(r);
+    if (!golden->fault[0]) run_agent(r, &net, inputs, actions);
+done:
+    if (r) rig_close(r);
+    free(r);
+}
+
+/* ---- mixers ---- */
+
+static void run_mixer(rig *r, const marl__mixer *mixer) {
+    marl__golden *golden = r->golden;
+    marl__graph *g = r->graph;
+    int has_state = mixer->kind == MARL__MIXER_QMIX;
+    marl__val q = marl__input(g, "q", MARL__TEAM, mixer->agents, MARL__F32);
+    marl__val state = has_state ? marl__input(g, "state", MARL__TEAM, mixer->state, MARL__F32) : -1;
+    marl__val seed = marl__input(g, "seed", MARL__TEAM, 1, MARL__F32);
+    marl__want_grad(g, q);
+    marl__want_grad(g, state);
+    marl__val total = marl__mixer_build(mixer, g, r->slot, q, state);
+    marl__graph_vjp(g, &total, &seed, 1);
+    marl__keep(g, total, "q_tot");
+    marl__keep(g, marl__gradient(g, q), "dq");
+    if (has_state) marl__keep(g, marl__gradient(g, state), "dstate");
+    read_params(r);
+    if (!make_ready(r)) return;
+    feed(r, q, "in.qs");
+    if (has_state) feed(r, state, "in.state");
+    const float *weights = feed(r, seed, "in.loss_weight");
+    if (golden->fault[0]) return;
+    marl__exec_run(r->exec, 0);
+    double loss = weighted_sum(r, total, weights);
+    compare_value(r, total, "out.q_tot");
+    marl__golden_compare(golden, "loss.total", &loss, 1, NULL);
+    compare_value(r, marl__gradient(g, q), "grad_in.qs");
+    if (has_state) compare_value(r, marl__gradient(g, state), "grad_in.state");
+    compare_gradients(r);
+}
+
+static void mixer_case(marl__golden *golden, marl_device *device, int32_t kind) {
+    rig *r = malloc(sizeof *r);
+    int32_t agents = marl__golden_dim(golden, "n_agents"), state = marl__golden_dim(golden, "state");
+    marl__mixer mixer;
+    if (!r || !rig_open(r, golden, device, "run/qmix", agents)) goto done;
+    set_rows(r, marl__golden_dim(golden, "T"), marl__golden_dim(golden, "batch"));
+    if (kind == MARL__MIXER_QMIX) {
+        set_int(r, "mixer.embed_dim", (int64_t)marl__golden_real(golden, "mixing_embed_dim", 32));
+        set_int(r, "mixer.hypernet_embed", (int64_t)marl__golden_real(golden, "hypernet_embed", 64));
+        set_int(r, "mixer.hypernet_layers", (int64_t)marl__golden_real(golden, "hypernet_layers", 2));
+    }
+    if (golden->fault[0]) goto done;
+    marl__params_range(r->params, "mixer", 0);
+    if (!marl__golden_ok(golden, marl__mixer_declare(kind, r->config, "mixer.", agents, state, r->params, &mixer)))
+        goto done;
+    open_slot(r);
+    if (!golden->fault[0]) run_mixer(r, &mixer);
+done:
+    if (r) rig_close(r);
+    free(r);
+}
+
+void marl__golden_vdn_mixer(marl__golden *golden, marl_device *device, int32_t shard_rows) {
+    (void)shard_rows;
+    mixer_case(golden, device, MARL__MIXER_VDN);
+}
+
+void marl__golden_qmix_mixer(marl__golden *golden, marl_device *device, int32_t shard_rows) {
+    (void)shard_rows;
+    mixer_case(golden, device, MARL__MIXER_QMIX);
+}
+
+/* ---- td_lambda_targets ---- */
+
+/* Where the episodes stand: sorted by falling span. The published recursion runs over all T slots, so that an episode
+ * that was cut off early gets a transition past its end and the value of slot T; the key phantom_step gives a learner
+ * the same rows, and here an episode like that simply has T transitions. */
+typedef struct placing {
+    int32_t batch, slots, *order, *span;
+} placing;
+
+static void place_episodes(rig *r, placing *p) {
+    marl__golden *golden = r->golden;
+    for (int32_t b = 0; b < p->batch; b++) {
+        int32_t length = marl__golden_dim_at(golden, "lengths", b, p->slots - 1);
+        p->span[b] = marl__golden_dim_at(golden, "terminated", b, 0) ? length : p->slots - 1;
+        int32_t at = b;
+        for (; at > 0 && p->span[p->order[at - 1]] < p->span[b]; at--) p->order[at] = p->order[at - 1];
+        p->order[at] = b;
+    }
+    int32_t active = p->batch;
+    for (int32_t t = 0; t < p->slots; t++) {
+        while (active > 0 && p->span[p->order[active - 1]] < t) active--;
+        r->active[t] = active;
+        r->offset[t + 1] = r->offset[t] + active;
+    }
+    r->seq = (marl__seq){p->slots, p->batch, r->offset[p->slots], r->active, r->offset};
+}
+
+/* A recorded (B, slots) column into its rows; slots beyond the recorded ones are 0. */
+static void feed_column(rig *r, const placing *p, marl__val value, const char *array, int32_t slots) {
+    const float *from = marl__golden_floats(r->golden, array, (size_t)p->batch * (size_t)slots);
+    float *to = marl__exec_data(r->exec, value);
+    for (int32_t t = 0; from && t < p->slots; t++)
+        for (int32_t i = 0; i < r->active[t]; i++)
+            to[r->offset[t] + i] = t < slots ? from[p->order[i] * slots + t] : 0.0f;
+}
+
+static void compare_targets(rig *r, const placing *p, marl__val value, const char *array) {
+    int32_t slots = p->slots - 1;
+    size_t count = (size_t)p->batch * (size_t)slots;
+    double *got = marl__golden_room(r->golden, count, sizeof *got);
+    uint8_t *use = marl__golden_room(r->golden, count, 1);
+    const float *from = marl__exec_data(r->exec, value);
+    for (int32_t t = 0; use && t < slots; t++)
+        for (int32_t i = 0; i < r->active[t]; i++) {
+            int32_t at = p->order[i] * slots + t, length = marl__golden_dim_at(r->golden, "lengths", p->order[i], slots);
+            got[at] = (double)from[r->offset[t] + i];
+            use[at] = t <= length;
+        }
+    marl__golden_compare(r->golden, array, got, count, use);
+}
+
+void marl__golden_td_targets(marl__golden *golden, marl_device *device, int32_t shard_rows) {
+    rig *r = malloc(sizeof *r);
+    int32_t slots = marl__golden_dim(golden, "T"), batch = marl__golden_dim(golden, "batch");
+    placing p = {batch, slots + 1, marl__golden_room(golden, (size_t)batch, 4), marl__golden_room(golden, (size_t)batch, 4)};
+    float gamma = (float)marl__golden_real(golden, "gamma", 0.99);
+    static const char *const arrays[] = {"out.td_lambda", "out.td_0", "out.td_1"};
+    float lambdas[] = {(float)marl__golden_real(golden, "td_lambda", 0.0), 0.0f, 1.0f};
+    marl__val targets[3];
+    (void)shard_rows;
+    if (!r || !rig_open(r, golden, device, NULL, 1)) goto done;
+    set_rows(r, slots + 1, batch); /* checks the count; the rows follow */
+    if (golden->fault[0]) goto done;
+    place_episodes(r, &p);
+    marl__graph *g = r->graph;
+    marl__val q = marl__input(g, "q", MARL__TEAM, 1, MARL__F32), reward = marl__input(g, "r", MARL__TEAM, 1, MARL__F32);
+    marl__val ended = marl__input(g, "terminated", MARL__TEAM, 1, MARL__F32);
+    marl__val mask = marl__input(g, "mask", MARL__TEAM, 1, MARL__F32);
+    for (int32_t i = 0; i < 3; i++) {
+        targets[i] = marl__td_target(g, q, reward, ended, mask, MARL__TD_LAMBDA, 0, gamma, lambdas[i]);
+        marl__keep(g, targets[i], arrays[i]);
+    }
+    if (!make_ready(r)) goto done;
+    feed_column(r, &p, q, "in.target_q_tot", slots + 1);
+    feed_column(r, &p, reward, "in.reward", slots);
+    feed_column(r, &p, ended, "in.terminated", slots);
+    feed_column(r, &p, mask, "in.mask", slots);
+    marl__exec_run(r->exec, 0);
+    for (int32_t i = 0; i < 3; i++) compare_targets(r, &p, targets[i], arrays[i]);
+    marl__golden_leave_out(golden, "out.q_lambda");
+done:
+    if (r) rig_close(r);
+    free(r);
+}
