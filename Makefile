@@ -63,7 +63,7 @@ sanitize := -fsanitize=thread
 endif
 ifdef sanitize
 sanitize += -fno-omit-frame-pointer -DMARL_DEBUG
-kernel_flags := -O2
+kernel_flags := -O1 -fno-var-tracking
 endif
 
 jsmn_flags := $(shell $(PKG_CONFIG) --cflags jsmn 2>/dev/null)

@@ -180,15 +180,15 @@ def synthetic(shape, batch, slots, seed=1):
 
 
 def measure(run, repeats=7, seconds=2.0):
-    """Seconds of each call: at least `repeats` and, for quick ones, about `seconds` in all."""
+    """(wall, processor time of the process) of each call, in seconds: at least `repeats` calls and `seconds` in all."""
     run()
     run()
     times, begun = [], time.perf_counter()
     while len(times) < repeats or (time.perf_counter() - begun < seconds and len(times) < 20000):
-        before = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         run()
-        times.append(time.perf_counter() - before)
-    return sorted(times)
+        times.append((time.perf_counter() - wall, time.process_time() - cpu))
+    return times
 
 
 def report(case, metric, values, threads):
@@ -198,6 +198,16 @@ def report(case, metric, values, threads):
     print(json.dumps({"case": case, "metric": metric, "median": float(f"{median:.6g}"),
                       "min": float(f"{values[0]:.6g}"), "max": float(f"{values[-1]:.6g}"), "n": len(values),
                       "threads": threads, "peer": "pytorch " + torch.__version__}), flush=True)
+
+
+def shorten(data, limit):
+    """Lengths spread evenly from a fifth of the limit to the whole; what lies beyond is padding, as in a replay."""
+    batch = data["obs"].shape[0]
+    for e in range(batch):
+        length = limit // 5 + (limit - limit // 5) * e // max(batch - 1, 1)
+        for key in data:
+            data[key][e, length + (key != "terminated"):] = 0
+        data["terminated"][e, length - 1] = 1
 
 
 def linear_flops(module):
@@ -218,22 +228,26 @@ def update_flops(learner, batch, slots):
 def sgemm_peak(threads):
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
     times = measure(lambda: torch.mm(a, b), repeats=7, seconds=0.5)
-    values = [2 * 1024 ** 3 / t / 1e9 for t in times]
-    report("peak/sgemm", "gflop_per_s", values, threads)
-    return sorted(values)[len(values) // 2]
+    report("peak/sgemm", "gflop_per_s", [2 * 1024 ** 3 / wall / 1e9 for wall, _ in times], threads)
+    values = [2 * 1024 ** 3 / cpu / 1e9 for _, cpu in times]
+    report("peak/sgemm", "gflop_per_cpu_s", values, threads)
+    return max(values)
 
 
-def bench_update(case, name, batch, threads):
+def bench_update(case, name, batch, is_mixed, threads):
     *shape, steps = SHAPES[name]
     learner = Learner(shape, SETTINGS)
     data = synthetic(shape, batch, steps + 1)
+    if is_mixed:
+        shorten(data, steps)
     peak = sgemm_peak(threads)
     times = measure(lambda: learner.update(data))
-    flops = update_flops(learner, batch, steps + 1)
-    report(case, "ms", [1e3 * t for t in times], threads)
-    report(case, "gflop", [flops / 1e9], threads)
-    report(case, "gflop_per_s", [flops / t / 1e9 for t in times], threads)
-    report(case, "peak_share", [flops / t / 1e9 / peak for t in times], threads)
+    gflop = update_flops(learner, batch, steps + 1) / 1e9
+    report(case, "ms", [1e3 * wall for wall, _ in times], threads)
+    report(case, "cpu_ms", [1e3 * cpu for _, cpu in times], threads)
+    report(case, "gflop", [gflop], threads)
+    report(case, "gflop_per_s", [gflop / wall for wall, _ in times], threads)
+    report(case, "cpu_peak_share", [gflop / cpu / peak for _, cpu in times], threads)
 
 
 def bench_act(case, name, envs, threads):
@@ -247,14 +261,18 @@ def bench_act(case, name, envs, threads):
         slot[0] = slot[0] % steps + 1
         return controller.act(data, slot[0], 0.05)
 
-    report(case, "us", [1e6 * t for t in measure(step)], threads)
+    times = measure(step)
+    report(case, "us", [1e6 * wall for wall, _ in times], threads)
+    report(case, "cpu_us", [1e6 * cpu for _, cpu in times], threads)
 
 
 def cases():
     found = {}
     for name in SHAPES:
         for batch in (32, 128):
-            found[f"update/qmix/{name}/B{batch}"] = lambda c, t, n=name, b=batch: bench_update(c, n, b, t)
+            for mixed in (False, True):
+                case = f"update/qmix/{name}/B{batch}" + "/mixed" * mixed
+                found[case] = lambda c, t, n=name, b=batch, m=mixed: bench_update(c, n, b, m, t)
         for envs in (1, 8):
             found[f"act/qmix/{name}/E{envs}"] = lambda c, t, n=name, e=envs: bench_act(c, n, e, t)
     found["peak/sgemm"] = lambda c, t: sgemm_peak(t)

@@ -55,8 +55,8 @@ static const marl__preset_value tuned[] = {
 /* A first run that learns in a minute. */
 static const marl__preset_value quick[] = {
     {"net", "gru"}, {"net.hidden_dim", "64"}, {"net.recurrent", "0"}, {"last_action", "0"}, {"optimizer", "adam"},
-    {"lr", "0.001"}, {"batch_size", "32"}, {"target_update", "hard"}, {"target_unit", "updates"},
-    {"target_interval", "200"}, {"epsilon_anneal", "50000"}, {"envs", "8"}, {"updates_per_env_step", "0.04"},
+    {"lr", "0.001"}, {"batch_size", "32"}, {"td_lambda", "0.6"}, {"target_update", "soft"}, {"target_tau", "0.01"},
+    {"epsilon_anneal", "50000"}, {"envs", "8"}, {"updates_per_env_step", "0.04"},
     {"updates_per_episode", "0"}, {"scale_obs", "1"}, {"eval.every", "25000"}, {"eval.episodes", "50"},
 };
 

@@ -46,6 +46,7 @@ marl_status marl__batch_create(marl__heap *heap, const marl__batch_shape *shape,
     if (!batch) return marl__no_memory(sizeof *batch);
     batch->heap = heap;
     batch->shape = *shape;
+    batch->reward_scale = 1.0f;
     if (shards > shape->shard_max) shards = shape->shard_max;
     if (shards > shape->batch) shards = shape->batch;
     batch->shard_capacity = shards < 1 ? 1 : (int32_t)shards;

@@ -59,8 +59,9 @@ static marl_status check_agent(const marl_env_spec *spec, uint32_t agent) {
     const marl_agent_class *own = class_of(spec, agent), *first = class_of(spec, 0);
 
     if (own->action_kind != MARL_ACTION_DISCRETE)
-        return marl__fail(MARL_E_UNSUPPORTED, "%.255s: the action of agent %u is %s; the algorithms of this build choose "
-                          "one action of a number (DISCRETE)", spec->name, agent, action_kind_text(own->action_kind));
+        return marl__fail(MARL_E_UNSUPPORTED, "%.255s: the action of agent %u is %s; the algorithms of this build "
+                          "choose one action of a number (DISCRETE)", spec->name, agent,
+                          action_kind_text(own->action_kind));
     if (own->obs_type != first->obs_type)
         return marl__fail(MARL_E_UNSUPPORTED, "%.255s: agent %u and agent 0 have observations of different types; a "
                           "team needs one", spec->name, agent);
@@ -80,8 +81,8 @@ marl_status marl__team_shape_of(const marl_env_spec *spec, marl__team_shape *out
     }
     if (spec->state_per_agent) state *= agents;
     if (agents * obs > MOST_COLUMNS || agents * actions > MOST_COLUMNS || state > MOST_COLUMNS)
-        return marl__fail(MARL_E_SHAPE, "%.255s: %u agents with %llu observed numbers and %llu actions each and a state "
-                          "of %llu are too many to hold", spec->name, spec->agent_count, (unsigned long long)obs,
+        return marl__fail(MARL_E_SHAPE, "%.255s: %u agents with %llu observed numbers and %llu actions each and a "
+                          "state of %llu are too many to hold", spec->name, spec->agent_count, (unsigned long long)obs,
                           (unsigned long long)actions, (unsigned long long)state);
     *out = (marl__team_shape){.agents = (int32_t)agents, .obs = (int32_t)obs, .actions = (int32_t)actions,
                               .state = (int32_t)state, .rewards = spec->reward_per_agent ? (int32_t)agents : 1,

@@ -281,7 +281,15 @@ marl_status marl__vector_start_evaluation(marl__vector *vector, uint64_t seed, u
     return begin_all(vector);
 }
 
+/* What a broken environment has shown is not kept either. */
 void marl__vector_abandon(marl__vector *vector) {
+    const marl__team_shape *shape = &vector->view->shape;
+    size_t rows = (size_t)vector->count * (size_t)shape->agents;
+
+    memset(vector->obs, 0, rows * (size_t)shape->obs * sizeof *vector->obs);
+    memset(vector->state, 0, (size_t)vector->count * (size_t)shape->state * sizeof *vector->state);
+    memset(vector->avail, 0, rows * (size_t)shape->actions);
+    memset(vector->alive, 0, rows);
     for (int32_t e = 0; e < vector->count; e++) {
         vector->envs[e].length = 0;
         vector->envs[e].reward_sum = 0;

@@ -65,7 +65,8 @@ START_TEST(a_run_joins_its_parts) {
                                        "net.recurrent", "net.layers", "mixer.embed_dim"};
     marl_config *run = create("run/qmix/lbf:5x5-2p-1f-coop"), *env = create("env/lbf:5x5-2p-1f-coop");
 
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) ck_assert_msg(marl__config_has(run, keys[i]), "%s", keys[i]);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        ck_assert_msg(marl__config_has(run, keys[i]), "%s", keys[i]);
     ck_assert_uint_gt(marl_config_key_count(env), 0);
     for (uint32_t i = 0; i < marl_config_key_count(env); i++) {
         marl_key_info info = {.struct_size = sizeof info};

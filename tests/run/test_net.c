@@ -369,7 +369,8 @@ START_TEST(forward_allocates_nothing) {
 
     fill(inputs, B * I, 1);
     marl__malloc_count_start();
-    for (int tick = 0; tick < 20; tick++) marl_net_forward(net, 1 + (uint32_t)tick % B, inputs, hidden, hidden, outputs);
+    for (uint32_t tick = 0; tick < 20; tick++)
+        marl_net_forward(net, 1 + tick % B, inputs, hidden, hidden, outputs);
     ck_assert_uint_eq(marl__malloc_count_stop(), 0);
     marl_net_destroy(net);
 }

@@ -282,6 +282,88 @@ START_TEST(reset_forgets) {
 }
 END_TEST
 
+/* The net of a team's file, without the team. */
+static marl_net *bare_net(const byte_list *list, const char *hidden_dim, uint32_t inputs) {
+    marl_source source = source_of(list->data, list->count);
+    marl__safetensors *file = NULL;
+    marl_config *config = NULL;
+    marl_net *net = NULL;
+
+    CHECK(marl_config_create(NULL, "net/gru", &config));
+    CHECK(marl_config_set(config, "hidden_dim", hidden_dim));
+    CHECK(marl_net_create(device, config, inputs, A, N, &net));
+    CHECK(marl__safetensors_open(&device->heap, &source, 1 << 20, &file));
+    ck_assert_uint_eq(marl__safetensors_count(file), marl_net_param_count(net));
+    for (uint32_t i = 0; i < marl_net_param_count(net); i++) {
+        const marl__tensor_info *info = NULL;
+        char name[100];
+        float *values = NULL;
+        snprintf(name, sizeof name, "agent.%s", marl_net_param_name(net, i));
+        info = marl__safetensors_find(file, name);
+        ck_assert_ptr_nonnull(info);
+        values = malloc(info->byte_count);
+        CHECK(marl__safetensors_read_f32(file, info, values, info->element_count));
+        CHECK(marl_net_param_set(net, marl_net_param_name(net, i), values, info->element_count));
+        free(values);
+    }
+    marl__safetensors_close(file);
+    marl_config_destroy(config);
+    return net;
+}
+
+/* Observation, previous action and agent number side by side, hidden states carried by hand: the same bits. */
+START_TEST(a_team_is_its_net_in_a_loop) {
+    enum { INPUTS = O + A + N, H = 8 };
+    team_options options = usual(recurrent);
+    byte_list list = team_bytes(device, &options);
+    marl_source source = source_of(list.data, list.count);
+    marl_net *net = bare_net(&list, "8", INPUTS);
+    marl_policy *policy = NULL;
+    marl_policy_state *state = NULL;
+    float hidden[N * H] = {0};
+    int32_t actions[N] = {-1, -1, -1};
+
+    CHECK(marl_policy_load(device, &source, NULL, &policy));
+    CHECK(marl_policy_state_create(policy, 1, 0, &state));
+    for (int tick = 0; tick < TICKS; tick++) {
+        float obs[N * O], inputs[N][INPUTS] = {{0}}, expected[N * A], values[N * A];
+        fill_obs(obs, 1, N, O, 0, tick);
+        for (int i = 0; i < N; i++) {
+            memcpy(inputs[i], obs + i * O, O * sizeof(float));
+            if (actions[i] >= 0) inputs[i][O + actions[i]] = 1;
+            inputs[i][O + A + i] = 1;
+        }
+        CHECK(marl_net_forward(net, N, &inputs[0][0], hidden, hidden, expected));
+        CHECK(marl_policy_act_values(policy, state, obs, NULL, NULL, actions, values));
+        ck_assert_mem_eq(values, expected, sizeof values);
+    }
+    marl_policy_state_destroy(state);
+    marl_policy_destroy(policy);
+    marl_net_destroy(net);
+    bytes_free(&list);
+}
+END_TEST
+
+START_TEST(teams_draw_from_streams_of_their_own) {
+    team_options options = usual(recurrent);
+    marl_policy *policy = team_policy(device, &options);
+    marl_policy_state *state = NULL;
+    float obs[2 * N * O] = {0};
+    int32_t actions[2][N];
+    int differ = 0;
+
+    CHECK(marl_policy_state_create(policy, 2, 3, &state));
+    CHECK(marl_policy_state_set_epsilon(state, 1));
+    for (int tick = 0; tick < 20; tick++) {
+        CHECK(marl_policy_act(policy, state, obs, NULL, NULL, actions[0]));
+        differ += memcmp(actions[0], actions[1], sizeof actions[0]) != 0;
+    }
+    ck_assert_int_gt(differ, 15); /* 19.8 expected */
+    marl_policy_state_destroy(state);
+    marl_policy_destroy(policy);
+}
+END_TEST
+
 START_TEST(reset_of_one_team_leaves_the_others) {
     team_options options = usual(recurrent);
     marl_policy *policy = team_policy(device, &options);
@@ -860,6 +942,24 @@ START_TEST(forged_files) {
 }
 END_TEST
 
+START_TEST(files_without_checksums) {
+    static const char *const keys[] = {"marl.crc32c", "marl.header_crc32c"};
+    team_options options = usual(recurrent);
+    byte_list list = team_bytes(device, &options);
+    marl_source source = source_of(list.data, list.count);
+    marl_policy *policy = NULL;
+
+    for (int i = 0; i < 2; i++) {
+        unsigned char *at = memmem(list.data, list.count, keys[i], strlen(keys[i]));
+        ck_assert_ptr_nonnull(at);
+        *at = 'x';
+    }
+    ck_assert_int_eq(marl_policy_load(device, &source, NULL, &policy), MARL_E_FORMAT);
+    ck_assert_ptr_nonnull(strstr(marl_last_error(), "checksum"));
+    bytes_free(&list);
+}
+END_TEST
+
 /* What a file claims must not make us take memory that it does not itself have. */
 START_TEST(claims_take_no_memory) {
     marl_memory before = {.struct_size = sizeof before}, after = before;
@@ -941,6 +1041,8 @@ Suite *marl__suite_run_policy(void) {
     tcase_add_loop_test(tcase, batch_equals_single, 0, KIND_COUNT);
     tcase_add_test(tcase, two_threads_on_one_policy);
     tcase_add_test(tcase, reset_forgets);
+    tcase_add_test(tcase, a_team_is_its_net_in_a_loop);
+    tcase_add_test(tcase, teams_draw_from_streams_of_their_own);
     tcase_add_test(tcase, reset_of_one_team_leaves_the_others);
     tcase_add_loop_test(tcase, snapshots, 0, KIND_COUNT);
     tcase_add_test(tcase, damaged_snapshots);
@@ -958,6 +1060,7 @@ Suite *marl__suite_run_policy(void) {
     tcase_add_test(tcase, truncated_files);
     tcase_add_test(tcase, damaged_files);
     tcase_add_loop_test(tcase, forged_files, 0, sizeof forgeries / sizeof forgeries[0]);
+    tcase_add_test(tcase, files_without_checksums);
     tcase_add_test(tcase, claims_take_no_memory);
     tcase_add_loop_test(tcase, failing_allocations, 0, KIND_COUNT);
     suite_add_tcase(suite, tcase);

@@ -460,9 +460,9 @@ static void compare_targets(rig *r, const placing *p, marl__val value, const cha
     const float *from = marl__exec_data(r->exec, value);
     for (int32_t t = 0; use && t < slots; t++)
         for (int32_t i = 0; i < r->active[t]; i++) {
-            int32_t at = p->order[i] * slots + t, length = marl__golden_dim_at(r->golden, "lengths", p->order[i], slots);
+            int32_t at = p->order[i] * slots + t;
             got[at] = (double)from[r->offset[t] + i];
-            use[at] = t <= length;
+            use[at] = t <= marl__golden_dim_at(r->golden, "lengths", p->order[i], slots);
         }
     marl__golden_compare(r->golden, array, got, count, use);
 }
@@ -470,7 +470,8 @@ static void compare_targets(rig *r, const placing *p, marl__val value, const cha
 void marl__golden_td_targets(marl__golden *golden, marl_device *device, int32_t shard_rows) {
     rig *r = malloc(sizeof *r);
     int32_t slots = marl__golden_dim(golden, "T"), batch = marl__golden_dim(golden, "batch");
-    placing p = {batch, slots + 1, marl__golden_room(golden, (size_t)batch, 4), marl__golden_room(golden, (size_t)batch, 4)};
+    int32_t *memory = marl__golden_room(golden, 2 * (size_t)batch, sizeof *memory);
+    placing p = {batch, slots + 1, memory, memory + batch};
     float gamma = (float)marl__golden_real(golden, "gamma", 0.99);
     static const char *const arrays[] = {"out.td_lambda", "out.td_0", "out.td_1"};
     float lambdas[] = {(float)marl__golden_real(golden, "td_lambda", 0.0), 0.0f, 1.0f};
