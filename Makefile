@@ -239,6 +239,8 @@ docs:
 
 bench: all $(bench_program)
 	@$(if $(bench_program),$(bench_program) $(BENCH_ARGS),echo "There is no benchmark program in this tree." >&2; exit 1)
+	@if [ -x build/peers/bin/python ]; then python3 bench/compare.py; \
+	else echo "For PyTorch beside these: sh bench/peers/setup.sh, then make bench again." >&2; fi
 
 cuda:
 	@echo "This version of libmarl has no CUDA backend." >&2; exit 1

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this processor can do at most, as the measure of everything else: fused multiply-adds from registers, and our
- * own products at the shapes that nets have. */
-#include <stdlib.h>
-#include <string.h>
+/* What a core can do at most, as the measure of everything else: fused multiply-adds from registers. */
 #include <time.h>
 
 #include "bench.h"
-#include "core/device.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -64,73 +60,6 @@ double bench_fma_peak(void) {
 }
 #endif
 
-/* One product, packed weights: M rows, N columns, chains of K. */
-typedef struct shape { int32_t M, N, K; const char *name; } shape;
-
-typedef struct product {
-    const marl__products *products;
-    shape shape;
-    int calls;
-    float *x, *w, *packed, *y;
-} product;
-
-static marl_status run_product(void *work) {
-    const product *p = work;
-    for (int i = 0; i < p->calls; i++)
-        p->products->product(p->shape.M, p->shape.N, p->shape.K, p->x, p->shape.K, p->packed, p->w, 0, NULL,
-                             MARL__IDENTITY, p->y, p->shape.N);
-    return MARL_OK;
-}
-
-/* c (N,K) += y^T x: a weight's gradient. */
-static marl_status run_outer(void *work) {
-    const product *p = work;
-    for (int i = 0; i < p->calls; i++)
-        p->products->outer(p->shape.M, p->shape.N, p->shape.K, p->y, p->shape.N, p->x, p->shape.K, p->w, p->shape.K);
-    return MARL_OK;
-}
-
-static void measure_product(bench *bench, shape shape, bench_work run, const char *name) {
-    size_t M = (size_t)shape.M, N = (size_t)shape.N, K = (size_t)shape.K;
-    double flops = 2.0 * (double)shape.M * shape.N * shape.K;
-    uint64_t random = 1;
-    product p = {.products = bench->device->table.products, .shape = shape, .calls = (int)(2e7 / flops) + 1};
-
-    p.x = malloc(M * K * sizeof(float));
-    p.w = malloc(N * K * sizeof(float));
-    p.packed = aligned_alloc(64, (p.products->packed_floats(shape.N, shape.K) * sizeof(float) + 63) / 64 * 64);
-    p.y = calloc(M * N, sizeof(float));
-    if (p.x && p.w && p.packed && p.y) {
-        for (size_t i = 0; i < M * K; i++) p.x[i] = bench_random_real(&random);
-        for (size_t i = 0; i < N * K; i++) p.w[i] = bench_random_real(&random);
-        p.products->pack_forward(shape.N, shape.K, p.w, p.packed);
-        const bench_times *times = bench_measure(bench, run, &p);
-        if (times)
-            bench_report_times(bench, name, "gflop_per_cpu_s", times->cpu, times->count, flops * p.calls / 1e9, 1);
-    }
-    free(p.x);
-    free(p.w);
-    free(p.packed);
-    free(p.y);
-}
-
 void bench_peak(bench *bench) {
-    static const shape products[] = {
-        {8, 192, 64, "peak/product/8x192x64"}, {160, 192, 64, "peak/product/160x192x64"},
-        {2400, 64, 72, "peak/product/2400x64x72"}, {2400, 12, 64, "peak/product/2400x12x64"},
-        {2400, 64, 192, "peak/product/2400x64x192"}, {1024, 1024, 1024, "peak/product/1024x1024x1024"},
-    };
-    static const shape outers[] = {
-        {256, 192, 64, "peak/outer/256x192x64"}, {256, 64, 72, "peak/outer/256x64x72"},
-        {256, 12, 64, "peak/outer/256x12x64"}, {256, 64, 98, "peak/outer/256x64x98"},
-    };
-    struct bench short_bench = *bench;
-    short_bench.seconds = bench->seconds < 0.3 ? bench->seconds : 0.3;
-
     if (bench_wants(bench, "peak/fma", 0)) bench_report_one(bench, "peak/fma", "gflop_per_cpu_s", bench_fma_peak());
-    for (size_t i = 0; i < sizeof products / sizeof products[0]; i++)
-        if (bench_wants(bench, products[i].name, 0))
-            measure_product(&short_bench, products[i], run_product, products[i].name);
-    for (size_t i = 0; i < sizeof outers / sizeof outers[0]; i++)
-        if (bench_wants(bench, outers[i].name, 0)) measure_product(&short_bench, outers[i], run_outer, outers[i].name);
 }

@@ -15,7 +15,7 @@ typedef struct bench_team {
 extern const bench_team bench_teams[];
 extern const int bench_team_count;
 
-/* QMIX as PyMARL2 sets it: GRU 64, last action and agent number as inputs, mixer 32, hypernetworks 64, TD(0.6), Adam. */
+/* QMIX as PyMARL2 sets it: GRU 64, last action and number as inputs, mixer 32, hypernetworks 64, TD(0.6), Adam. */
 marl_status bench_qmix_create(const bench *bench, const marl__team_shape *shape, int32_t batch, marl__learner **out);
 
 #endif

@@ -15,6 +15,8 @@
 
 enum { WARM_UPS = 2, LENGTHS_MAX = 4096 };
 
+static int found; /* cases that were wanted */
+
 static double now(clockid_t clock) {
     struct timespec at;
     clock_gettime(clock, &at);
@@ -25,6 +27,7 @@ int bench_wants(bench *bench, const char *name, int is_large) {
     int is_wanted = bench->wanted_count == 0 && !is_large;
     for (int i = 0; i < bench->wanted_count; i++)
         is_wanted |= strncmp(name, bench->wanted[i], strlen(bench->wanted[i])) == 0;
+    found += is_wanted;
     if (is_wanted && bench->is_list) printf("%s\n", name);
     return is_wanted && !bench->is_list;
 }
@@ -162,5 +165,9 @@ int main(int argc, char **argv) {
 #include "bench.def"
 #undef BENCH
     marl_device_close(bench.device);
+    if (found == 0) {
+        fprintf(stderr, "marl-bench: no case begins with \"%s\"; see marl-bench --list\n", bench.wanted[0]);
+        return 2;
+    }
     return bench.failures > 0;
 }

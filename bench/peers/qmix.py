@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """QMIX in PyTorch, for comparison: one learner update and one joint decision, in the form PyMARL made common.
 
-What is kept of that form, because it is what its users pay for: the agent net is called once a time step on (B*N) rows
-with a GRU cell, online and target net each run over all T+1 slots, padded slots are computed like real ones, the inputs
-of a step (observation, last action, agent number) are joined anew each step, TD(lambda) targets run backwards in a loop.
+What is kept of that form, because it is what its users pay for: the agent net is called once a time step on (B*N)
+rows with a GRU cell, online and target net each run over all T+1 slots, padded slots are computed like real ones, the
+inputs of a step (observation, last action, agent number) are joined anew each step, TD(lambda) targets run backwards
+in a loop.
 
 Letters: B episodes, T transitions (T+1 slots), N agents, O observation, S state, A actions.
 

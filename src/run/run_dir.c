@@ -2,7 +2,7 @@
 /* The directory of a run. The metrics are made durable before the checkpoint that records their lengths, so whatever
  * moment a run is killed at, the checkpoint in its directory finds at least the lines it knows of; what was written
  * after it is cut off and written again, byte for byte. config.json is written last: a directory that has it can be
- * gone on with. The best policy is written at once: going on from before, the same evaluation writes it again. */
+ * gone on with. Policies are written before the checkpoint: going on from the one before, they are written again. */
 #include <stdio.h>
 #include <string.h>
 
@@ -39,8 +39,8 @@ marl_status marl__run_dir_checkpoint(marl_trainer *trainer) {
 
     if (!trainer->has_dir) return MARL_OK;
     if ((status = marl__metrics_sync(&trainer->metrics)) != MARL_OK) return status;
-    if ((status = marl__checkpoint_write(trainer, &sink)) != MARL_OK) return status;
     if ((status = write_policy(trainer, "policy.safetensors")) != MARL_OK) return status;
+    if ((status = marl__checkpoint_write(trainer, &sink)) != MARL_OK) return status;
     trainer->saved_steps = trainer->state.steps;
     return MARL_OK;
 }

@@ -22,7 +22,7 @@ static const marl__key keys[] = {
     MARL__KEY_INT("eval.every", "50000", 0, MOST_STEPS, "steps between evaluations; 0: never"),
     MARL__KEY_INT("eval.episodes", "32", 1, 1000000, "episodes of an evaluation"),
     MARL__KEY_REAL("eval.epsilon", "0", 0, 1, "chance of a random action in evaluations"),
-    MARL__KEY_INT("metrics.every", "5000", 0, MOST_STEPS, "steps between metrics records; 0: at evaluations only"),
+    MARL__KEY_INT("metrics.every", "1000", 0, MOST_STEPS, "steps between metrics records; 0: at evaluations only"),
     MARL__KEY_INT("progress.every", "1000", 0, MOST_STEPS, "steps between progress reports; 0: at evaluations"),
     MARL__KEY_INT("checkpoint.every", "100000", 0, MOST_STEPS, "steps between checkpoints; 0: at the end only"),
     MARL__KEY_CHOICE("checkpoint.replay", "all", "all|none", "none: small checkpoints, resumed not bit for bit"),

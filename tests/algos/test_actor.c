@@ -131,6 +131,7 @@ START_TEST(test_acting_allocates_nothing) {
     for (int32_t i = 0; i < 20; i++)
         marl__actor_values(run, marl__learner_version(learner), 1 + i % EPISODES, s.obs, s.last, NULL, NULL, s.values);
     ck_assert_uint_eq(marl__malloc_count_stop(), 0);
+    if (!marl__malloc_count_works()) marl__test_skip("libc's allocations cannot be counted in this build");
     marl__actor_run_destroy(run);
     marl__actor_destroy(actor);
     marl__learner_destroy(learner);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The recurrent agent: known numbers of the cell, memory across slots, resets, the feed-forward twin, a net an agent. */
+/* The recurrent agent: known numbers of the cell, memory, resets, the feed-forward twin, a net for each agent. */
 #include <math.h>
 
 #include "nets/net_rig.h"

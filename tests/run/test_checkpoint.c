@@ -28,7 +28,8 @@ static void check_refused(marl_device *device, const kit_bytes *bytes, const cha
     ck_ok(marl_trainer_run(t, 90));
     before = kit_checkpoint(t);
     ck_assert_int_eq(marl_trainer_load(t, &source), wanted);
-    ck_assert_msg(strstr(marl_last_error(), sentence) != NULL, "expected \"%s\" in \"%s\"", sentence, marl_last_error());
+    ck_assert_msg(strstr(marl_last_error(), sentence) != NULL, "expected \"%s\" in \"%s\"", sentence,
+                  marl_last_error());
     ck_assert(kit_stands_at(t, &before));
     kit_free(&before);
     marl_trainer_destroy(t);
