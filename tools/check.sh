@@ -25,7 +25,8 @@ if [ -n "${GOLDEN:-}" ] && [ ! -f "$GOLDEN/nets/manifest.json" ] && [ ! -f "$GOL
     step "golden data" nothing_there
 fi
 
-if [ -f tests/cli.sh ]; then step "tests/cli.sh" timeout "$seconds" sh tests/cli.sh; fi
+step "tests/cli.sh" timeout "$seconds" sh tests/cli.sh
+step "tests/kill.sh" timeout "$seconds" sh tests/kill.sh
 step "tests/install.sh" timeout "$seconds" sh tests/install.sh
 step "symbols" sh tools/abi.sh check lib/libmarl.so
 step "headers" sh tools/headers.sh

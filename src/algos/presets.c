@@ -41,15 +41,16 @@ static const marl__preset_value epymarl_iql[] = {
     {"updates_per_episode", "1"}, {"env.limit_is_terminal", "1"},
 };
 
-/* Ours, for foraging and its like: scaled observations, TD(lambda), soft targets, a learning rate that falls to zero
- * over the horizon so that greedy play settles. */
+/* Ours, for fully observed foraging and its like: scaled observations, invalid actions not offered, TD(lambda), soft
+ * targets, a learning rate that falls to zero over the horizon so that greedy play settles. Where agents see only part
+ * of the world, net.recurrent=1 and last_action=1 belong with it. */
 static const marl__preset_value tuned[] = {
-    {"net", "gru"}, {"net.hidden_dim", "64"}, {"net.recurrent", "1"}, {"share", "shared"}, {"agent_id", "onehot"},
-    {"last_action", "1"}, {"optimizer", "adam"}, {"lr", "0.001"}, {"lr_decay", "linear"}, {"grad_norm_clip", "10"},
+    {"net", "gru"}, {"net.hidden_dim", "64"}, {"net.recurrent", "0"}, {"share", "shared"}, {"agent_id", "onehot"},
+    {"last_action", "0"}, {"optimizer", "adam"}, {"lr", "0.001"}, {"lr_decay", "linear"}, {"grad_norm_clip", "10"},
     {"gamma", "0.99"}, {"td_lambda", "0.6"}, {"double_q", "1"}, {"batch_size", "32"}, {"replay.episodes", "5000"},
     {"target_update", "soft"}, {"target_tau", "0.01"}, {"epsilon_start", "1"}, {"epsilon_end", "0.05"},
-    {"epsilon_anneal", "200000"}, {"standardise_rewards", "0"}, {"envs", "8"}, {"updates_per_env_step", "0.02"},
-    {"updates_per_episode", "0"}, {"scale_obs", "1"},
+    {"epsilon_anneal", "200000"}, {"standardise_rewards", "0"}, {"envs", "8"}, {"updates_per_env_step", "0.05"},
+    {"updates_per_episode", "0"}, {"scale_obs", "1"}, {"env.mask_invalid", "1"}, {"eval.episodes", "100"},
 };
 
 /* A first run that learns in a minute. */

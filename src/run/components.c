@@ -196,7 +196,7 @@ static marl_status refuse_net_key(const char *key, const char *net) {
     return marl__fail(MARL_E_ARGUMENT, "net.%s belongs to net %s, the run uses %s", key, owners, net);
 }
 
-marl_status marl__run_config_check(const marl_config *config) {
+marl_status marl__run_config_check(marl_config *config) {
     const marl__net_type *type = NULL;
     marl_status status = marl__net_type_find(marl__config_text(config, "net"), &type);
 
@@ -204,7 +204,8 @@ marl_status marl__run_config_check(const marl_config *config) {
         marl_key_info info = {.struct_size = sizeof info};
         status = marl_config_key_info(config, i, &info);
         if (status != MARL_OK || strncmp(info.name, "net.", 4) != 0 || has_key(type, info.name + 4)) continue;
-        if (is_changed(config, &info)) status = refuse_net_key(info.name + 4, type->name);
+        status = is_changed(config, &info) ? refuse_net_key(info.name + 4, type->name)
+                                           : marl_config_set(config, info.name, info.default_text);
     }
     return status;
 }

@@ -25,7 +25,7 @@ typedef struct config_entry {
     uint32_t name, help, initial, choices;
     uint32_t slot; /* TEXT and CHOICE: the value */
     int32_t type;
-    int32_t is_set;
+    int32_t is_set; /* 0: at its default, 1: set by name, 2: set by a preset */
     int32_t reserved;
     double minimum, maximum;
     int64_t whole; /* BOOL and INT: the value */
@@ -411,6 +411,7 @@ static marl_status apply_preset(marl_config *config, const marl__preset *preset)
         const config_entry *entry = look_up(config, preset->values[index].key);
         marl_status status = entry ? set_entry(config, entry, preset->values[index].value) : MARL_OK;
         if (status != MARL_OK) return marl__fail_prefix(status, "preset \"%s\": ", preset->name);
+        if (entry) config->entries[entry - config->entries].is_set = 2;
     }
     return MARL_OK;
 }
@@ -531,7 +532,7 @@ marl_status marl_config_is_set(const marl_config *config, const char *key, int32
     if (!out) return marl__fail(MARL_E_ARGUMENT, "out is NULL");
     *out = 0;
     if ((status = find_entry(config, key, &entry)) != MARL_OK) return status;
-    *out = entry->is_set;
+    *out = entry->is_set != 0;
     return MARL_OK;
 }
 
@@ -687,5 +688,5 @@ int marl__config_has(const marl_config *config, const char *key) {
 int marl__config_was_set(const marl_config *config, const char *key) {
     const config_entry *entry = look_up(config, key);
 
-    return entry && entry->is_set;
+    return entry && entry->is_set == 1;
 }

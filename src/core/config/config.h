@@ -24,7 +24,7 @@ double marl__config_real(const marl_config *config, const char *key);
 const char *marl__config_text(const marl_config *config, const char *key); /* borrowed; TEXT and CHOICE */
 int marl__config_is(const marl_config *config, const char *key, const char *word);
 int marl__config_has(const marl_config *config, const char *key); /* the key is declared */
-int marl__config_was_set(const marl_config *config, const char *key);
+int marl__config_was_set(const marl_config *config, const char *key); /* by name: a preset does not count */
 
 /* A new config of `component` made of `parts`, taking over the values of the keys of `from` that begin with prefix
  * ("net."), without the prefix. */
