@@ -192,13 +192,15 @@ void progress_begin(progress_view *view, const terminal *terminal, uint64_t step
     view->last_share = -1.0;
 }
 
+/* Steps and seconds are forgotten at the same pace, so the first fast moments (learning has not begun) weigh no more than
+ * the time they took. */
 static void update_rate(progress_view *view, const marl_progress *progress, double now) {
-    double elapsed = now - view->last_time, rate;
-    double keep = exp(-elapsed / rate_seconds);
+    double elapsed = now - view->last_time, keep = exp(-elapsed / rate_seconds);
 
     if (elapsed <= 0.0 || progress->steps <= view->last_steps) return;
-    rate = (double)(progress->steps - view->last_steps) / elapsed;
-    view->rate = view->rate > 0.0 ? keep * view->rate + (1.0 - keep) * rate : rate;
+    view->recent_steps = keep * view->recent_steps + (double)(progress->steps - view->last_steps);
+    view->recent_seconds = keep * view->recent_seconds + elapsed;
+    view->rate = view->recent_steps / view->recent_seconds;
     view->last_steps = progress->steps;
     view->last_time = now;
 }

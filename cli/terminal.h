@@ -50,6 +50,7 @@ typedef struct progress_view {
     uint64_t last_steps;  /* at the last drawing */
     double last_time;     /* clock_seconds then */
     double rate;          /* steps a second, smoothed over some seconds; 0: not known yet */
+    double recent_steps, recent_seconds; /* what it is made of, fading */
     double last_share;    /* plain lines: how much was done at the last one */
     double return_mean;   /* last values that were numbers, so that a field never flickers away */
     double loss;

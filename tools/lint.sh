@@ -31,7 +31,7 @@ src/run            core/ nets/ algos/ run/ envs/env.h envs/envs.def backends/bac
 include            marl/
 cli                cli/ marl/
 examples           marl/
-bench              bench/ core/ backends/backends.h marl/
+bench              bench/ core/ algos/ backends/backends.h marl/
 '
 
 includes() {

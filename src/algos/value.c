@@ -3,7 +3,8 @@
  * member is its mixer.
  *
  *   q_tot(t) = mix(Q(t, u(t)), s(t)),   next(t) = mix'(Q'(t, a*(t)), s(t)),  a* = argmax over available actions of Q
- *   (double Q; without: of Q'),  y = TD(lambda) or n-step targets of next,  loss = factor sum mask (q_tot - y)^2 / sum mask
+ *   (double Q; without: of Q'),  y = TD(lambda) or n-step targets of next,
+ *   loss = factor sum mask (q_tot - y)^2 / sum mask
  *
  * B episodes, L transitions each (slots 0..L), N agents, O, A, S sizes, packed in (t, b) rows a shard. iql keeps an
  * agent axis in loss and mask, so its denominator is N times as large. */

@@ -155,7 +155,8 @@ static void load_views(const marl__batch *batch, const marl__episode *episode, i
 /* The action stored for slot t; `none` where there is none. */
 static void load_actions(int32_t agents, const marl__episode *episode, int32_t t, int32_t none, int32_t *to) {
     int32_t stored = t >= 0 && (t < episode->length || (t == episode->length && episode->final_action));
-    for (int32_t i = 0; i < agents; i++) to[i] = stored ? episode->actions[(size_t)t * (size_t)agents + (size_t)i] : none;
+    const int32_t *from = stored ? episode->actions + (size_t)t * (size_t)agents : NULL;
+    for (int32_t i = 0; i < agents; i++) to[i] = from ? from[i] : none;
 }
 
 void marl__batch_load(const marl__batch *batch, int32_t shard, int32_t place, const marl__batch_rows *rows) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A batch of episodes, dealt to shards and packed into rows. Dealing goes round-robin, longest first, so shards are even
- * and each is sorted by length; it depends on the lengths alone. */
+/* A batch of episodes, dealt to shards and packed into rows. Dealing goes round-robin, longest first, so shards are
+ * even and each is sorted by length; it depends on the lengths alone. */
 #ifndef MARL__ALGOS_VALUE_BATCH_H
 #define MARL__ALGOS_VALUE_BATCH_H
 
@@ -45,8 +45,8 @@ marl__capacity marl__batch_capacity(const marl__batch *batch); /* of one shard *
 marl_status marl__batch_set(marl__batch *batch, const marl__episode *episodes, int32_t count);
 /* Writes the rows of one episode (by its place in the shard). */
 void marl__batch_load(const marl__batch *batch, int32_t shard, int32_t place, const marl__batch_rows *rows);
-/* Mean and unbiased variance of the batch's rewards in double; returns how many they are. padding 1: every slot up to the
- * longest episode counts, missing ones as 0. */
+/* Mean and unbiased variance of the batch's rewards in double; returns how many they are. padding 1: every slot up to
+ * the longest episode counts, missing ones as 0. */
 double marl__batch_reward_moments(const marl__batch *batch, int32_t rewards, int32_t padding, double *mean,
                                   double *variance);
 

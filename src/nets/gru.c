@@ -44,10 +44,11 @@ static void declare(marl__net *net, marl__params *params) {
     marl__declare_linear(params, "fc1", groups, net->shape.inputs, width, gain, &at[FC1_W], &at[FC1_B]);
     if (net->recurrent) {
         float bound = (float)(1.0 / sqrt((double)width));
-        at[RNN_W_IH] = marl__params_add(params, "rnn.weight_ih", groups, 2, 3 * width, width, MARL__INIT_UNIFORM, bound);
-        at[RNN_W_HH] = marl__params_add(params, "rnn.weight_hh", groups, 2, 3 * width, width, MARL__INIT_UNIFORM, bound);
-        at[RNN_B_IH] = marl__params_add(params, "rnn.bias_ih", groups, 1, 3 * width, 1, MARL__INIT_UNIFORM, bound);
-        at[RNN_B_HH] = marl__params_add(params, "rnn.bias_hh", groups, 1, 3 * width, 1, MARL__INIT_UNIFORM, bound);
+        int32_t uniform = MARL__INIT_UNIFORM, gates = 3 * width;
+        at[RNN_W_IH] = marl__params_add(params, "rnn.weight_ih", groups, 2, gates, width, uniform, bound);
+        at[RNN_W_HH] = marl__params_add(params, "rnn.weight_hh", groups, 2, gates, width, uniform, bound);
+        at[RNN_B_IH] = marl__params_add(params, "rnn.bias_ih", groups, 1, gates, 1, uniform, bound);
+        at[RNN_B_HH] = marl__params_add(params, "rnn.bias_hh", groups, 1, gates, 1, uniform, bound);
     } else {
         marl__declare_linear(params, "rnn", groups, width, width, gain, &at[RNN_W_IH], &at[RNN_B_IH]);
     }

@@ -213,7 +213,8 @@ marl_status marl__plan_create(marl_device *device, const marl__graph *graph, mar
     status = marl__alloc_array(plan->heap, (size_t)graph->value_count, sizeof(marl__place), &array);
     if (status != MARL_OK) goto done;
     plan->places = array;
-    status = marl__alloc_array(plan->heap, (size_t)(graph->node_count + graph->stage_count + 1), sizeof(int32_t), &array);
+    size_t indices = (size_t)(graph->node_count + graph->stage_count + 1);
+    status = marl__alloc_array(plan->heap, indices, sizeof(int32_t), &array);
     if (status != MARL_OK) goto done;
     plan->nodes = array;
     plan->stage_first = plan->nodes + graph->node_count;

@@ -35,7 +35,7 @@ static void fill_uniform(marl__rng *rng, const marl__param *param, float *values
 
 static double dot(const float *a, const float *b, int32_t n, int32_t stride) {
     double sum = 0.0;
-    for (int32_t i = 0; i < n; i++) sum += (double)a[(size_t)i * (size_t)stride] * (double)b[(size_t)i * (size_t)stride];
+    for (int32_t i = 0; i < n; i++, a += stride, b += stride) sum += (double)*a * (double)*b;
     return sum;
 }
 

@@ -108,8 +108,8 @@ marl_status marl__optim_norms(marl__optim *optim) {
     return MARL_OK;
 }
 
-/* Adam: p - lr m^ / (sqrt(v^) + eps) with m^ = m / (1 - b1^t), v^ = v / (1 - b2^t); the corrections are taken out of the
- * loop as a step size and a factor of the root. */
+/* Adam: p - lr m^ / (sqrt(v^) + eps) with m^ = m / (1 - b1^t), v^ = v / (1 - b2^t); the corrections are taken out of
+ * the loop as a step size and a factor of the root. */
 void marl__optim_apply(marl__optim *optim, int32_t block, const float *params, const float *gradient, float *out) {
     const marl__block *at = &optim->blocks[block];
     const marl__optim_group *group = &optim->groups[at->group];
