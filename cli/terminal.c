@@ -192,8 +192,8 @@ void progress_begin(progress_view *view, const terminal *terminal, uint64_t step
     view->last_share = -1.0;
 }
 
-/* Steps and seconds are forgotten at the same pace, so the first fast moments (learning has not begun) weigh no more than
- * the time they took. */
+/* Steps and seconds are forgotten at the same pace, so the first fast moments (learning has not begun) weigh no more
+ * than the time they took. */
 static void update_rate(progress_view *view, const marl_progress *progress, double now) {
     double elapsed = now - view->last_time, keep = exp(-elapsed / rate_seconds);
 

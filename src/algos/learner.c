@@ -35,9 +35,7 @@ marl_status marl__algo_type_find(const char *name, const marl__algo_type **out) 
         if (!strcmp(types[i]->name, name)) *out = types[i];
     }
     if (*out) return MARL_OK;
-    const char *near = marl__nearest_name(name, names, TYPE_COUNT);
-    return near ? marl__fail(MARL_E_NAME, "no algorithm \"%s\"; did you mean \"%s\"?", name, near)
-                : marl__fail(MARL_E_NAME, "no algorithm \"%s\"", name);
+    return marl__no_such_name("algorithm", name, names, TYPE_COUNT);
 }
 
 static marl_status alloc_floats(marl__heap *heap, size_t count, float **out) {

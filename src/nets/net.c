@@ -50,9 +50,7 @@ marl_status marl__net_type_find(const char *name, const marl__net_type **out) {
         if (!strcmp(types[i]->name, name)) *out = types[i];
     }
     if (*out) return MARL_OK;
-    const char *near = marl__nearest_name(name, names, TYPE_COUNT);
-    return near ? marl__fail(MARL_E_NAME, "no net \"%s\"; did you mean \"%s\"?", name, near)
-                : marl__fail(MARL_E_NAME, "no net \"%s\"", name);
+    return marl__no_such_name("net", name, names, TYPE_COUNT);
 }
 
 marl_status marl__net_declare(const char *kind, const marl_config *config, const char *prefix, marl__net_shape shape,

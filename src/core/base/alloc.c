@@ -115,6 +115,21 @@ marl_status marl__alloc_array(marl__heap *heap, size_t count, size_t element_byt
     return *out ? MARL_OK : MARL_E_NOMEM;
 }
 
+marl_status marl__grow_array(marl__heap *heap, void **array, int32_t count, int32_t *capacity, size_t element_bytes) {
+    int32_t wanted = *capacity ? 2 * *capacity : 16;
+    void *larger = NULL;
+
+    if (count < *capacity) return MARL_OK;
+    if (count >= INT32_MAX / 2) return marl__fail(MARL_E_ARGUMENT, "a list of more than %d elements", (int)count);
+    marl_status status = marl__alloc_array(heap, (size_t)wanted, element_bytes, &larger);
+    if (status != MARL_OK) return status;
+    if (count > 0) memcpy(larger, *array, (size_t)count * element_bytes);
+    marl__free(heap, *array);
+    *array = larger;
+    *capacity = wanted;
+    return MARL_OK;
+}
+
 void marl__free(marl__heap *heap, void *block) {
     block_header *header = block;
 

@@ -25,6 +25,8 @@ void *marl__alloc(marl__heap *heap, size_t bytes);
 void *marl__alloc_zero(marl__heap *heap, size_t bytes);
 /* *out = zeroed array of count elements of element_bytes, overflow-checked. */
 marl_status marl__alloc_array(marl__heap *heap, size_t count, size_t element_bytes, void **out);
+/* Makes room in *array for one element more than count, by doubling; elements are kept. *array may move. */
+marl_status marl__grow_array(marl__heap *heap, void **array, int32_t count, int32_t *capacity, size_t element_bytes);
 void marl__free(marl__heap *heap, void *block); /* NULL is fine */
 /* A NUL-terminated copy. */
 marl_status marl__copy_text(marl__heap *heap, const char *text, char **out);

@@ -3,6 +3,8 @@
  * without case. Names are short, so three rows on the stack do. */
 #include "core/base/keys.h"
 
+#include "core/base/status.h"
+
 #include <string.h>
 
 #define LONGEST_NAME 96
@@ -53,4 +55,11 @@ const char *marl__nearest_name(const char *name, const char *const *names, uint3
         nearest_distance = distance;
     }
     return nearest;
+}
+
+marl_status marl__no_such_name(const char *what, const char *name, const char *const *names, uint32_t count) {
+    const char *near = marl__nearest_name(name, names, count);
+
+    return near ? marl__fail(MARL_E_NAME, "no %s \"%.100s\"; did you mean \"%s\"?", what, name, near)
+                : marl__fail(MARL_E_NAME, "no %s \"%.100s\"", what, name);
 }

@@ -40,4 +40,7 @@ typedef struct marl__preset {
  * letters differ). */
 const char *marl__nearest_name(const char *name, const char *const *names, uint32_t count);
 
+/* MARL_E_NAME: no WHAT "name"; did you mean "nearest"? */
+marl_status marl__no_such_name(const char *what, const char *name, const char *const *names, uint32_t count);
+
 #endif

@@ -9,21 +9,6 @@
 
 #include "core/base/status.h"
 
-/* Grows an array to hold one more element. */
-static marl_status grow(marl__heap *heap, void **array, int32_t count, int32_t *capacity, size_t element_bytes) {
-    if (count < *capacity) return MARL_OK;
-    if (count >= INT32_MAX / 2) return marl__fail(MARL_E_ARGUMENT, "a graph of more than %d parts", (int)count);
-    int32_t wanted = *capacity ? 2 * *capacity : 32;
-    void *larger = NULL;
-    marl_status status = marl__alloc_array(heap, (size_t)wanted, element_bytes, &larger);
-    if (status != MARL_OK) return status;
-    if (count > 0) memcpy(larger, *array, (size_t)count * element_bytes);
-    marl__free(heap, *array);
-    *array = larger;
-    *capacity = wanted;
-    return MARL_OK;
-}
-
 static void set_name(char *to, size_t bytes, const char *name) {
     snprintf(to, bytes, "%s", name ? name : "");
 }
@@ -85,7 +70,8 @@ void marl__graph_set_groups(marl__graph *graph, const int32_t *map) {
 int32_t marl__graph_stage(marl__graph *graph, const char *name) {
     if (graph->status != MARL_OK) return -1;
     void *array = graph->stages;
-    graph->status = grow(graph->heap, &array, graph->stage_count, &graph->stage_capacity, sizeof *graph->stages);
+    graph->status =
+        marl__grow_array(graph->heap, &array, graph->stage_count, &graph->stage_capacity, sizeof *graph->stages);
     if (graph->status != MARL_OK) return -1;
     graph->stages = array;
     set_name(graph->stages[graph->stage_count], sizeof *graph->stages, name);
@@ -102,7 +88,8 @@ int32_t marl__graph_slot(marl__graph *graph, const char *name, const marl__param
                          int32_t is_trained) {
     if (graph->status != MARL_OK) return -1;
     void *array = graph->slots;
-    graph->status = grow(graph->heap, &array, graph->slot_count, &graph->slot_capacity, sizeof *graph->slots);
+    graph->status =
+        marl__grow_array(graph->heap, &array, graph->slot_count, &graph->slot_capacity, sizeof *graph->slots);
     if (graph->status != MARL_OK) return -1;
     graph->slots = array;
     marl__slot *slot = &graph->slots[graph->slot_count];
@@ -119,7 +106,7 @@ static marl__val add_value(marl__graph *g, const char *name, int32_t leaf, int32
     if (cols < 1 || space >= MARL__SPACE_COUNT)
         return marl__graph_error(g, MARL_E_SHAPE, "value \"%s\" with %d columns", name ? name : "", (int)cols);
     void *array = g->values;
-    g->status = grow(g->heap, &array, g->value_count, &g->value_capacity, sizeof *g->values);
+    g->status = marl__grow_array(g->heap, &array, g->value_count, &g->value_capacity, sizeof *g->values);
     if (g->status != MARL_OK) return -1;
     g->values = array;
     marl__value *value = &g->values[g->value_count];
@@ -207,7 +194,7 @@ marl__val marl__stop_gradient(marl__graph *g, marl__val x) {
 marl__node *marl__add_node(marl__graph *g, int32_t op, const marl__val *in, int32_t in_count) {
     if (g->status != MARL_OK) return NULL;
     void *array = g->nodes;
-    g->status = grow(g->heap, &array, g->node_count, &g->node_capacity, sizeof *g->nodes);
+    g->status = marl__grow_array(g->heap, &array, g->node_count, &g->node_capacity, sizeof *g->nodes);
     if (g->status != MARL_OK) return NULL;
     g->nodes = array;
     marl__node *node = &g->nodes[g->node_count++];

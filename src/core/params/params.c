@@ -24,24 +24,10 @@ void marl__params_destroy(marl__params *params) {
     marl__free(params->heap, params);
 }
 
-/* Makes room for one more element of a list that doubles. */
-static marl_status reserve(marl__heap *heap, void **list, int32_t count, int32_t *capacity, size_t element_bytes) {
-    if (count < *capacity) return MARL_OK;
-    int32_t wanted = *capacity ? 2 * *capacity : 16;
-    void *larger = NULL;
-    marl_status status = marl__alloc_array(heap, (size_t)wanted, element_bytes, &larger);
-    if (status != MARL_OK) return status;
-    if (count > 0) memcpy(larger, *list, (size_t)count * element_bytes);
-    marl__free(heap, *list);
-    *list = larger;
-    *capacity = wanted;
-    return MARL_OK;
-}
-
 int32_t marl__params_range(marl__params *params, const char *name, int32_t group) {
     if (params->status != MARL_OK) return -1;
     void *list = params->ranges;
-    params->status = reserve(params->heap, &list, params->range_count, &params->range_capacity, sizeof(marl__range));
+    params->status = marl__grow_array(params->heap, &list, params->range_count, &params->range_capacity, sizeof(marl__range));
     if (params->status != MARL_OK) return -1;
     params->ranges = list;
     marl__range *range = &params->ranges[params->range_count];
@@ -80,7 +66,7 @@ int32_t marl__params_add(marl__params *params, const char *name, int32_t groups,
         return -1;
     }
     void *list = params->list;
-    params->status = reserve(params->heap, &list, params->count, &params->capacity, sizeof(marl__param));
+    params->status = marl__grow_array(params->heap, &list, params->count, &params->capacity, sizeof(marl__param));
     if (params->status != MARL_OK) return -1;
     params->list = list;
     marl__param *param = &params->list[params->count];
