@@ -27,7 +27,8 @@ void marl__params_destroy(marl__params *params) {
 int32_t marl__params_range(marl__params *params, const char *name, int32_t group) {
     if (params->status != MARL_OK) return -1;
     void *list = params->ranges;
-    params->status = marl__grow_array(params->heap, &list, params->range_count, &params->range_capacity, sizeof(marl__range));
+    params->status =
+        marl__grow_array(params->heap, &list, params->range_count, &params->range_capacity, sizeof(marl__range));
     if (params->status != MARL_OK) return -1;
     params->ranges = list;
     marl__range *range = &params->ranges[params->range_count];
