@@ -94,15 +94,27 @@ void MARL__ISA(marl__run_select)(const marl__call *call, int32_t first, int32_t 
         y[row] = at[row] >= 0 && at[row] < cols ? row_of(&call->in[0], first + row)[at[row]] : 0.0f;
 }
 
-/* The lowest index wins among equals: only a strictly greater value displaces it. */
-static int32_t greatest(const float *x, const float *mask, int32_t cols) {
-    int32_t best = -1;
+/* Lanes of columns [c, c + 16) that may be chosen. */
+MARL__LANE_FN v16m allowed_lanes(const float *mask, int32_t c, v16m tail) {
+    return mask ? v16m_and(tail, v16_ne(v16_load_tail(mask + c, tail), v16_zero())) : tail;
+}
 
-    for (int32_t c = 0; c < cols; c++) {
-        if (mask && mask[c] == 0.0f) continue;
-        if (best < 0 || x[c] > x[best]) best = c;
+/* The greatest allowed value, then the first column that holds it. NaN is never chosen; 0 if nothing can be. */
+static int32_t greatest(const float *x, const float *mask, int32_t cols) {
+    v16 best = v16_set1(-INFINITY);
+
+    for (int32_t c = 0; c < cols; c += 16) {
+        const v16m tail = v16m_tail(cols - c);
+        const v16 value = v16_load_tail(x + c, tail);
+        best = v16_max(v16_select(allowed_lanes(mask, c, v16m_and(tail, v16_eq(value, value))), value, best), best);
     }
-    return best < 0 ? 0 : best;
+    const v16 most = v16_set1(v16_reduce_max(best));
+    for (int32_t c = 0; c < cols; c += 16) {
+        const v16m tail = v16m_tail(cols - c);
+        const uint32_t hits = v16m_bits(v16m_and(allowed_lanes(mask, c, tail), v16_eq(v16_load_tail(x + c, tail), most)));
+        if (hits) return c + __builtin_ctz(hits);
+    }
+    return 0;
 }
 
 void MARL__ISA(marl__run_argmax)(const marl__call *call, int32_t first, int32_t count) {
