@@ -15,6 +15,7 @@ c_files() { files "$@" | grep -E '\.(c|h|cpp|def|cu)$' || :; }
 #   core: base <- config <- params' table, ops, graph <- io. A parameter leaf is addressed by the table of params.h,
 #   which knows nothing of graphs but the kernels' types. core/device.h is what a device hands to core.
 #   run opens devices and environments through their one registry header each.
+#   bench times what the public interface joins: plans, and a learner by itself.
 layers='
 src/core/base      core/base/ marl/
 src/core/config    core/base/ core/config/ marl/

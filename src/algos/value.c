@@ -49,7 +49,7 @@ static const marl__key keys[] = {
     MARL__KEY_BOOL("standardise_padding", "0", "the running mean counts padding as rewards of 0, as EPyMARL does"),
     MARL__KEY_BOOL("phantom_step", "0", "train a step of reward 0 past early truncations, as PyMARL2 does"),
     MARL__KEY_INT("shards.rows", "256", 1, 1000000000, "rows (slot, episode) a shard of the batch has at least"),
-    MARL__KEY_INT("shards.max", "8", 1, 64, "shards at most"),
+    MARL__KEY_INT("shards.max", "32", 1, 64, "shards at most"),
 };
 
 /* Values of the graph that are written or read from outside. */

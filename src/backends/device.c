@@ -42,8 +42,8 @@ static marl_status find_kind(const char *name, open_fn **out) {
     if (strncmp(name, "cuda", 4) == 0 && (name[4] == '\0' || name[4] == ':'))
         return marl__fail(MARL_E_UNSUPPORTED, "\"%s\": the CUDA backend is not part of this build", name);
     const char *nearest = marl__nearest_name(name, kind_names, KIND_COUNT);
-    return marl__fail(MARL_E_NAME, "there is no device \"%s\"; %s \"%s\"", name,
-                      nearest ? "did you mean" : "the usual one is", nearest ? nearest : "cpu");
+    return marl__fail(MARL_E_NAME, "there is no device \"%s\"; %s \"%s\"%s", name,
+                      nearest ? "did you mean" : "the usual one is", nearest ? nearest : "cpu", nearest ? "?" : "");
 }
 
 static marl_status read_config(const marl_config *config, uint32_t *threads, const char **isa) {

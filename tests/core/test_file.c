@@ -433,6 +433,10 @@ START_TEST(temporaries_that_are_traps) {
     ck_assert_int_eq(mkdir(in_folder("dir"), 0700), 0);
     ck_assert_int_eq(save_new(in_folder("dir")), MARL_E_IO);
     expect_error("is a directory");
+    ck_assert_int_eq(mkfifo(in_folder("pipe"), 0600), 0);
+    ck_assert_int_eq(save_new(in_folder("pipe")), MARL_E_IO);
+    expect_error("is no ordinary file");
+    ck_assert_int_eq(marl__path_kind(in_folder("pipe")), 3);
     ck_assert_int_eq(save_new(in_folder("missing/state")), MARL_E_IO);
     expect_error(strerror(ENOENT));
 }

@@ -296,6 +296,8 @@ marl_status marl__writer_open(const marl_sink *sink, marl__writer *out) {
         snprintf(out->temporary, sizeof out->temporary, "%s.tmp", checked.path);
         if (marl__path_kind(out->path) == 2)
             return marl__fail(MARL_E_IO, "%s is a directory, expected a file", out->path);
+        if (marl__path_kind(out->path) == 3) /* the rename would put a file in the place of a device */
+            return marl__fail(MARL_E_IO, "%s is no ordinary file", out->path);
         if ((status = open_temporary(out)) != MARL_OK) {
             out->temporary[0] = '\0'; /* not ours */
             return status;
@@ -514,5 +516,6 @@ int marl__path_kind(const char *path) {
     struct stat info;
 
     if (stat(path, &info) != 0) return 0;
-    return S_ISDIR(info.st_mode) ? 2 : 1;
+    if (S_ISDIR(info.st_mode)) return 2;
+    return S_ISREG(info.st_mode) ? 1 : 3;
 }

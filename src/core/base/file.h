@@ -50,7 +50,7 @@ marl_status marl__append_sync(marl__append *append);
 void marl__append_close(marl__append *append);
 
 marl_status marl__make_dir(const char *path); /* with parents; an existing directory is fine */
-int marl__path_kind(const char *path);        /* 0 missing, 1 file, 2 directory */
+int marl__path_kind(const char *path);        /* 0 missing, 1 file, 2 directory, 3 another thing */
 
 /* Fault injection for tests: every system call asks this first (NULL in release use). name is "open", "write", ...;
  * returns 0 to go on or an errno value to fail with; for "write" -1 means a short write of half the bytes. */

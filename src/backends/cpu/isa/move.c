@@ -111,7 +111,8 @@ static int32_t greatest(const float *x, const float *mask, int32_t cols) {
     const v16 most = v16_set1(v16_reduce_max(best));
     for (int32_t c = 0; c < cols; c += 16) {
         const v16m tail = v16m_tail(cols - c);
-        const uint32_t hits = v16m_bits(v16m_and(allowed_lanes(mask, c, tail), v16_eq(v16_load_tail(x + c, tail), most)));
+        const v16m equal = v16_eq(v16_load_tail(x + c, tail), most);
+        const uint32_t hits = v16m_bits(v16m_and(allowed_lanes(mask, c, tail), equal));
         if (hits) return c + __builtin_ctz(hits);
     }
     return 0;
