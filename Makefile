@@ -210,14 +210,15 @@ export CC CXX GOLDEN TESTS CHECK_SECONDS PKG_CONFIG
 check: check-build
 	@sh tools/check.sh
 
-# The Check programs alone, of any variant.
-suites: $(suite_programs)
-	@sh tools/suites.sh $(suite_programs)
+# The test programs and the command alone, of any variant.
+variant_programs := $(suite_programs) $(other_programs) $(BIN)/marl
+suites: $(variant_programs)
+	@sh tools/suites.sh $(variant_programs)
 
 asan ubsan tsan:
 	@$(MAKE) --no-print-directory VARIANT=$@ suites
 
-# Everything compiled and linked once more by clang, then its Check programs.
+# Everything compiled and linked once more by clang, then its test programs.
 clang:
 	@command -v clang >/dev/null || { echo "clang is not installed: install the Debian package clang." >&2; exit 1; }
 	@$(MAKE) --no-print-directory VARIANT=clang CC=clang check-build suites
@@ -276,8 +277,8 @@ help:
 	@echo "make check-build   builds the tests and the benchmark program, runs nothing"
 	@echo "make install       DESTDIR= PREFIX=/usr/local LIBDIR=PREFIX/lib; make uninstall takes it back"
 	@echo "make bench         runs build/bench/marl-bench; BENCH_ARGS are its arguments"
-	@echo "make asan          the unit tests under the address and undefined-behaviour sanitizers; also ubsan, tsan"
-	@echo "make clang         everything built by clang, and the unit tests"
+	@echo "make asan          tests and command under the address and undefined-behaviour sanitizers; also ubsan, tsan"
+	@echo "make clang         everything built by clang, and the same tests"
 	@echo "make lint          the source rules: who includes whom, licence lines, forbidden calls"
 	@echo "make headers       each public header alone, as C11 and C++17"
 	@echo "make abi           exported names, imports and types against tests/abi; abi-update writes them anew"

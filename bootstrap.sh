@@ -28,6 +28,13 @@ need_header() { # HEADER PACKAGE...
     missing="$missing $*"
 }
 
+need_file() { # FILE PACKAGE
+    if [ ! -e "$1" ]; then missing="$missing $2"; fi
+}
+need_library() { # SONAME PACKAGE
+    if ! /sbin/ldconfig -p 2>/dev/null | grep -q -F "$1 "; then missing="$missing $2"; fi
+}
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
@@ -80,6 +87,15 @@ quickstart() {
     say "done: the team is in $out/policy.safetensors; play it again with: bin/marl play $out"
 }
 
+# Numbers must be read and written the same where the decimal point is a comma: such a locale is made for the tests alone.
+make_locale() {
+    mkdir -p build/locale
+    if localedef -i de_DE -f UTF-8 build/locale/de_DE.UTF-8; then
+        LOCPATH=$PWD/build/locale
+        export LOCPATH
+    fi
+}
+
 check() {
     need_to_build
     need_header check.h check
@@ -90,7 +106,10 @@ check() {
     need_command nm binutils
     need_command diff diffutils
     need_command timeout coreutils
+    need_library libopenblas.so.0 libopenblas0-pthread
+    need_file /usr/share/i18n/locales/de_DE locales
     install_missing
+    make_locale
     . tools/steps.sh
     step "make check-build" make -j"$(jobs)" check-build
     step "make check" make check GOLDEN="${GOLDEN:-}"

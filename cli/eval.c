@@ -121,7 +121,9 @@ static void write_number(const char *name, double value) {
 static void print_json(const stage *stage, const evaluation *result) {
     fputs("{\"env\":", stdout);
     json_write_text(stdout, stage->spec->name);
-    fputs(",\"algo\":", stdout);
+    fputs(",\"env_version\":", stdout);
+    json_write_text(stdout, stage->spec->version);
+    printf(",\"env_hash\":\"%016llx\",\"algo\":", (unsigned long long)stage->spec->hash);
     json_write_text(stdout, marl_policy_algo(stage->policy));
     printf(",\"episodes\":%llu,\"seed\":%llu", (unsigned long long)result->episodes,
            (unsigned long long)result->seed);

@@ -152,17 +152,22 @@ static int info_file(const terminal *terminal, const char *path) {
     return 0;
 }
 
-/* The keys that differ from their defaults say what is special about a run. */
+/* The keys that differ from their defaults say what is special about a run. Both sides are read as text from a config,
+ * since one value has many spellings. */
 static void print_changed_keys(const terminal *terminal, const marl_config *config) {
-    char value[256];
+    char value[256], standard[256];
+    marl_config *defaults = NULL;
 
+    if (marl_config_create(NULL, marl_config_component(config), &defaults) != MARL_OK) return;
     for (uint32_t i = 0; i < marl_config_key_count(config) && i < KEYS_SHOWN_MAX; i++) {
         marl_key_info info = {.struct_size = sizeof info};
 
         if (marl_config_key_info(config, i, &info) != MARL_OK) continue;
         if (marl_config_get(config, info.name, value, sizeof value) != MARL_OK) continue;
-        if (strcmp(value, info.default_text) != 0) print_row(terminal, info.name, value);
+        if (marl_config_get(defaults, info.name, standard, sizeof standard) != MARL_OK) continue;
+        if (strcmp(value, standard) != 0) print_row(terminal, info.name, value);
     }
+    marl_config_destroy(defaults);
 }
 
 static int info_dir(const terminal *terminal, const char *dir) {

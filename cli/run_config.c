@@ -140,7 +140,7 @@ static int build(const options *options, json_slice file, marl_config **out) {
 
 int run_config_fresh(const options *options, marl_config **out) {
     const char *path = options_get(options, "config");
-    json_slice file = {"", 0};
+    json_slice file = {"", 0}, rest;
     char *text = NULL;
     int status;
 
@@ -148,6 +148,10 @@ int run_config_fresh(const options *options, marl_config **out) {
     if (path) {
         if (!(text = read_text(path, CONFIG_BYTES_MAX, &file.bytes))) return EXIT_FAILED;
         file.text = text;
+        if (!json_open(file, &rest)) {
+            free(text);
+            return fail("%s is no JSON object of keys and values, or is cut off", path);
+        }
     }
     status = build(options, file, out);
     free(text);

@@ -170,6 +170,9 @@ holds "and again the same bytes" cmp first again/checkpoint.safetensors
 printf '{"component": "run/vdn/lbf:5x5-2p-1f-coop", "lr": 0.001,\n "envs": 4}\n' >flat.json
 marl train --config flat.json --steps 2k --seed 1 --out deep/er/lbf --preset quick
 expect "train foraging from a flat config" 0 out 'vdn learns lbf:5x5-2p-1f-coop' out '4 environments'
+printf '{"component": "run/vdn/lbf:5x5-2p-1f-coop", "lr":' >cut.json
+marl train --config cut.json --steps 2000 --out cut
+expect "a config that is cut off" 1 err 'cut\.json is no JSON object'
 marl train --config flat.json --steps 2000 --seed 2 --out other --init deep/er/lbf/policy.safetensors --preset quick
 expect "start from a policy" 0 out 'done'
 
@@ -196,6 +199,17 @@ expect "resume of nothing" 1 err 'nowhere'
 marl train --resume $half --algo vdn --seed 1 --envs 4 --set lr=0.001 --steps 2000 --threads 2
 expect "resume accepts equal flags, more steps, other threads" 0 out 'from step 1,0' out 'done at 2,0'
 holds "half and half is a whole, byte for byte" cmp $half/checkpoint.safetensors deep/er/lbf/checkpoint.safetensors
+for algo in iql vdn qmix; do
+    for net in net=mlp net.recurrent=0 net.recurrent=1; do
+        small="--env lbf:5x5-2p-1f-coop --seed 2 --set $net --set net.hidden_dim=8 --set batch_size=4 --set horizon=800"
+        "$program" train --algo $algo $small --steps 800 --out each/whole --force >out 2>err &&
+            "$program" train --algo $algo $small --steps 400 --out each/half --force >out 2>err &&
+            "$program" train --resume each/half --steps 800 >out 2>err
+        status=$?
+        expect "two processes: $algo $net" 0 out 'from step 4'
+        holds "give the bytes of one: $algo $net" cmp each/whole/checkpoint.safetensors each/half/checkpoint.safetensors
+    done
+done
 marl train --resume $half
 expect "resume of a finished run" 0 out 'already'
 mkdir broken && cp $half/* broken/
@@ -223,7 +237,8 @@ expect "and it goes on" 0 out 'goes on in stopped' out 'done'
 
 # --- eval
 marl eval deep/er/lbf --episodes 40 --seed 9 --epsilon 0.05 --json
-expect "eval --json" 0 out '"mean":' out '"interval":\[' out '"win_rate":' out '"algo":"vdn"' out '"episodes":40'
+expect "eval --json" 0 out '"mean":' out '"interval":\[' out '"win_rate":' out '"algo":"vdn"' out '"episodes":40' \
+    out '"env_version":"' out '"env_hash":"[0-9a-f]\{16\}"'
 holds "eval --json is JSON" is_json out
 if command -v python3 >/dev/null; then
     holds "the figures agree with the returns" python3 -c '
@@ -262,6 +277,8 @@ expect "play" 0 out '^episode 1  step 0' out '^episode 2: return'
 holds "play writes no escape codes off a terminal" has_no_escape out
 marl info deep/er/lbf
 expect "info of a directory" 0 out 'vdn on lbf:5x5-2p-1f-coop' out 'checkpoint.safetensors'
+holds "info shows a changed key" grep -q '^  lr  *0\.001' out
+holds "and no key at its default" test "$(grep -c -e '^  double_q ' -e '^  adam_eps ' -e '^  env\.coop ' out)" = 0
 marl info deep/er/lbf/policy.safetensors
 expect "info of a policy" 0 out '2 agents' out 'F32' out 'tensors'
 marl info deep/er/lbf/checkpoint.safetensors

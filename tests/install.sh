@@ -27,8 +27,8 @@ has_files() {
             return 1
         fi
     done
-    "$pkg_config" --modversion marl
-    PKG_CONFIG_SYSROOT_DIR='' "$pkg_config" --variable=prefix marl | grep -q -x "$prefix"
+    "$pkg_config" --modversion marl &&
+        PKG_CONFIG_SYSROOT_DIR='' "$pkg_config" --variable=prefix marl | grep -q -x "$prefix"
 }
 
 # Flags are split into words on purpose; nothing but pkg-config's answer is given to the compiler. The examples are

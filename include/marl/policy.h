@@ -107,9 +107,10 @@ MARL_API marl_status marl_policy_state_snapshot(const marl_policy_state *state, 
 MARL_API marl_status marl_policy_state_restore(marl_policy_state *state, const void *bytes, size_t byte_count);
 
 /** Chooses an action for every agent of every team.
- * obs: (teams, N, O). avail: (teams, N, A), NULL: everything available. alive: (teams, N), NULL: all alive; agents that
- * are not get action 0. actions: (teams, N), written. MARL_E_NOT_FINITE names team and agent of a NaN;
- * MARL_E_ARGUMENT an agent alive with nothing available. On failure nothing is remembered of the call. */
+ * obs: (teams, N, O). avail: (teams, N, A), NULL: everything available; where agents have fewer actions than A give a
+ * mask, as marl_env_observe does. alive: (teams, N), NULL: all alive; agents that are not get action 0. actions:
+ * (teams, N), written. MARL_E_NOT_FINITE names team and agent of a NaN; MARL_E_ARGUMENT an agent alive with nothing
+ * available. On failure nothing is remembered of the call. */
 MARL_API marl_status marl_policy_act(const marl_policy *policy, marl_policy_state *state, const float *obs,
                                      const uint8_t *avail, const uint8_t *alive, int32_t *actions);
 

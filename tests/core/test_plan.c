@@ -164,7 +164,8 @@ START_TEST(a_slot_binds_versions_and_ranges) {
                 ck_assert_double_eq_tol((double)data_of(hidden)[r * HIDDEN + c],
                                         layer(&version[which], range, data_of(x) + r * COLS, c), 1e-6);
     }
-    /* Two slots of one graph point to two places at once. */
+    /* Had all of them the same numbers, the above would say nothing. */
+    ck_assert(layer(&version[0], 0, data_of(x), 0) != layer(&version[1], 0, data_of(x), 0));
     ck_assert(layer(&version[0], 0, data_of(x), 0) != layer(&version[0], 1, data_of(x), 0));
 }
 END_TEST

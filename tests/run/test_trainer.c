@@ -33,6 +33,7 @@ static void backwards(int32_t count, marl_task task, void *ctx, void *user) {
 
 START_TEST(threads_leave_no_trace) {
     static const char *const components[] = {"run/vdn/lbf:5x5-2p-1f-coop", "run/qmix/matrix:two_step"};
+    static const char settings[] = "envs=5 standardise_rewards=1 shards.rows=2"; /* a shard an episode */
 
     for (size_t c = 0; c < 2; c++) {
         kit_bytes first = {0};
@@ -40,7 +41,7 @@ START_TEST(threads_leave_no_trace) {
 
         for (int threads = 1; threads <= 4; threads++) {
             marl_device *device = kit_device(NULL, threads);
-            kit_bytes bytes = run_and_save(device, components[c], "envs=5 standardise_rewards=1", 1500);
+            kit_bytes bytes = run_and_save(device, components[c], settings, 1500);
 
             if (threads == 1) first = bytes;
             else ck_assert_msg(kit_equal(&first, &bytes), "%s with %d threads", components[c], threads);
@@ -50,7 +51,7 @@ START_TEST(threads_leave_no_trace) {
         marl_host_init(&host, sizeof host);
         host.parallel_for = backwards;
         marl_device *device = kit_device(&host, 3);
-        kit_bytes bytes = run_and_save(device, components[c], "envs=5 standardise_rewards=1", 1500);
+        kit_bytes bytes = run_and_save(device, components[c], settings, 1500);
         ck_assert(kit_equal(&first, &bytes));
         kit_free(&bytes);
         kit_free(&first);
