@@ -87,7 +87,7 @@ quickstart() {
     say "done: the team is in $out/policy.safetensors; play it again with: bin/marl play $out"
 }
 
-# Numbers must be read and written the same where the decimal point is a comma: such a locale is made for the tests alone.
+# Numbers must be read and written alike where the decimal point is a comma: such a locale is made, for the tests alone.
 make_locale() {
     mkdir -p build/locale
     if localedef -i de_DE -f UTF-8 build/locale/de_DE.UTF-8; then

@@ -29,7 +29,7 @@ static const option_spec flags[] = {
     {"envs", "N", "environments stepped side by side"},
     {"threads", "N", "threads; never changes the result"},
     {"device", "NAME", "cpu (default), openblas"},
-    {"init", "FILE", "start from the parameters of a policy file"},
+    {"init", "FILE", "start from the parameters of a policy file, or of a run's directory"},
     {"out", "DIR", "the run's directory; default runs/ALGO-ENV-SEED"},
     {"force", NULL, "start anew in a directory that holds a run"},
     {"resume", "DIR", "go on with a run; only --steps and --threads may change"},
@@ -191,7 +191,7 @@ static int resumed_device(const train_run *run, char name[64]) {
 
 static int open_run(train_run *run) {
     const char *init = options_get(run->options, "init"), *device = options_get(run->options, "device");
-    char name[64];
+    char name[64], init_path[PATH_BYTES];
     marl_progress progress = {.struct_size = sizeof progress};
     marl_source source;
     int status = 0;
@@ -206,6 +206,7 @@ static int open_run(train_run *run) {
     if (init) {
         marl_source_init(&source, sizeof source);
         source.path = init;
+        if (join_path(init_path, init, "policy.safetensors") && access(init_path, R_OK) == 0) source.path = init_path;
         if (marl_trainer_init_from(run->trainer, &source) != MARL_OK) return fail_library();
     }
     if (!run->is_resumed && options_get(run->options, "force") && (status = remove_old_run(run->dir))) return status;

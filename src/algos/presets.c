@@ -27,7 +27,7 @@ static const marl__preset_value epymarl[] = {
     {"target_interval", "200"}, {"epsilon_start", "1"}, {"epsilon_end", "0.05"}, {"epsilon_anneal", "50000"},
     {"standardise_rewards", "1"}, {"standardise_padding", "1"}, {"envs", "1"}, {"updates_per_env_step", "0"},
     {"updates_per_episode", "1"}, {"mixer.embed_dim", "32"}, {"mixer.hypernet_embed", "64"},
-    {"mixer.hypernet_layers", "2"}, {"env.limit_is_terminal", "1"},
+    {"mixer.hypernet_layers", "2"}, {"env.limit_is_terminal", "1"}, {"time_limit_ends", "1"},
 };
 
 /* EPyMARL's iql file: a GRU of 128, a longer exploration. */
@@ -38,7 +38,7 @@ static const marl__preset_value epymarl_iql[] = {
     {"batch_size", "32"}, {"replay.episodes", "5000"}, {"target_update", "hard"}, {"target_unit", "updates"},
     {"target_interval", "200"}, {"epsilon_start", "1"}, {"epsilon_end", "0.05"}, {"epsilon_anneal", "200000"},
     {"standardise_rewards", "1"}, {"standardise_padding", "1"}, {"envs", "1"}, {"updates_per_env_step", "0"},
-    {"updates_per_episode", "1"}, {"env.limit_is_terminal", "1"},
+    {"updates_per_episode", "1"}, {"env.limit_is_terminal", "1"}, {"time_limit_ends", "1"},
 };
 
 /* Ours, for fully observed foraging and its like: scaled observations, invalid actions not offered, TD(lambda), soft
