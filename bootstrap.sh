@@ -106,6 +106,7 @@ check() {
     need_command nm binutils
     need_command diff diffutils
     need_command timeout coreutils
+    need_command python3 python3
     need_library libopenblas.so.0 libopenblas0-pthread
     need_file /usr/share/i18n/locales/de_DE locales
     install_missing

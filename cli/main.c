@@ -8,7 +8,8 @@
 #include "terminal.h"
 
 static const command *const commands[] = {
-    &train_command, &eval_command, &play_command, &info_command, &list_command, &bench_command, NULL,
+    &train_command, &eval_command, &play_command, &plot_command,
+    &info_command,  &list_command, &bench_command, NULL,
 };
 
 static const command *find_command(const char *name) {

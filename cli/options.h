@@ -42,7 +42,8 @@ struct command {
     int (*help)(const options *options); /* what --help adds to the flags; may be NULL */
 };
 
-extern const command train_command, eval_command, play_command, info_command, list_command, bench_command;
+extern const command train_command, eval_command, play_command, info_command, list_command, bench_command,
+    plot_command;
 
 /* Refuses unknown flags (with the nearest known one), missing values and surplus arguments: EXIT_USAGE, else 0. */
 int options_check(const options *options);

@@ -120,7 +120,7 @@ static int play(const options *options) {
     terminal_init(&screen->terminal);
     screen->delay = screen->terminal.is_terminal ? 150 : 0;
     status = options_whole(options, "delay", 0, &screen->delay);
-    if (!status) status = stage_open(options, 1, seed, epsilon, &stage);
+    if (!status) status = stage_open(options, options_positional(options, 0), 1, seed, epsilon, &stage);
     if (status) {
         free(screen);
         return status;

@@ -100,8 +100,8 @@ static int make_buffers(stage *stage) {
 }
 
 /* The policy is loaded twice: to learn its environment's name, and for that environment's spec. */
-static int open_all(const options *options, uint64_t seed, double epsilon, stage *stage) {
-    const char *path = options_positional(options, 0), *env = options_get(options, "env");
+static int open_all(const options *options, const char *path, uint64_t seed, double epsilon, stage *stage) {
+    const char *env = options_get(options, "env");
     marl_policy *named = NULL;
     int status;
 
@@ -119,12 +119,12 @@ static int open_all(const options *options, uint64_t seed, double epsilon, stage
     return marl_policy_state_set_epsilon(stage->state, epsilon) == MARL_OK ? 0 : fail_library();
 }
 
-int stage_open(const options *options, uint32_t teams, uint64_t seed, double epsilon, stage *out) {
+int stage_open(const options *options, const char *path, uint32_t teams, uint64_t seed, double epsilon, stage *out) {
     int status;
 
     memset(out, 0, sizeof *out);
     out->teams = teams > TEAMS_MAX ? TEAMS_MAX : teams;
-    if ((status = open_all(options, seed, epsilon, out))) stage_close(out);
+    if ((status = open_all(options, path, seed, epsilon, out))) stage_close(out);
     return status;
 }
 

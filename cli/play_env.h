@@ -23,9 +23,9 @@ typedef struct stage {
     double *rewards;    /* (N) or (1) of one team */
 } stage;
 
-/* Loads the policy that the first argument names (a run's directory or a file) and makes its environments: those of
+/* Loads a policy (path: a run's directory or a file; NULL is refused) and makes its environments: those of
  * --env, else those of the training with the training's env.* keys, changed by --set env.KEY=VALUE. An exit status. */
-int stage_open(const options *options, uint32_t teams, uint64_t seed, double epsilon, stage *out);
+int stage_open(const options *options, const char *path, uint32_t teams, uint64_t seed, double epsilon, stage *out);
 
 /* Ends everything. */
 void stage_close(stage *stage);

@@ -84,7 +84,7 @@ marl
 expect "no command shows the overview" 2 out 'train'
 marl help
 expect "help" 0 out 'usage: marl'
-for command in train eval play info list bench; do
+for command in train eval play plot info list bench; do
     marl help "$command"
     expect "help $command" 0 out "usage: marl $command"
     marl "$command" --help
@@ -127,6 +127,12 @@ marl eval nowhere
 expect "eval of a missing file" 1 err 'nowhere'
 marl info nowhere
 expect "info of a missing file" 1 err 'nowhere'
+marl eval nowhere elsewhere
+expect "eval of several, the first missing" 1 err "nowhere"
+marl plot
+expect "plot of nothing" 2 err 'which runs'
+marl plot nowhere
+expect "plot of a missing directory" 1 err 'nowhere'
 marl bench evn
 expect "unknown case" 2 err 'env'
 
@@ -270,6 +276,85 @@ expect "an environment that does not fit" 1 err '.'
 : >empty.safetensors
 marl eval empty.safetensors
 expect "eval of an empty file" 1 err 'marl: .'
+
+# --- eval of several, plot: other and deep/er/lbf differ in seed and --init only
+marl eval deep/er/lbf other runs/qmix-matrix-two_step-3 --episodes 30 --seed 9 --json
+expect "eval of several" 0 out '^{"runs":\[{"path":"deep/er/lbf",.*"groups":\[.*"iqm":.*"interval":null'
+holds "eval of several is JSON" is_json out
+if command -v python3 >/dev/null; then
+    cp out several
+    marl eval other --episodes 30 --seed 9 --json
+    holds "each is what it is alone, a group is the mean of its two" python3 -c '
+import json
+d, alone = json.load(open("several")), json.load(open("out"))
+assert {k: v for k, v in d["runs"][1].items() if k != "path"} == alone and len(d["runs"]) == 3
+vdn, qmix = sorted(d["groups"], key=lambda g: -len(g["runs"]))
+assert [vdn["algo"], qmix["algo"], vdn["runs"], qmix["runs"]] == ["vdn", "qmix", [0, 1], [2]]
+means = [d["runs"][i]["mean"] for i in (0, 1)]
+assert abs(vdn["iqm"] - sum(means) / 2) < 1e-12 and [vdn["min"], vdn["max"]] == sorted(means)
+assert vdn["interval"] == sorted(means)'
+else
+    skipped=$((skipped + 1))
+fi
+marl eval deep/er/lbf other --episodes 5
+expect "eval of several in words" 0 out '^other: vdn on' out '^| vdn *| *2 |'
+marl eval deep/er/lbf other --episodes 5 --group seed
+expect "eval by seed" 0 out '^| seed=1 *| *1 | .* one run ' out '^| seed=2'
+marl eval deep/er/lbf other --episodes 5 --min-return 2
+expect "--min-return holds for each" 1 err 'deep/er/lbf: .* below --min-return 2'
+
+# Runs made by hand: run_of DIR ALGO SEED LR, with two evaluations at 100 and 200 steps, VALUE and 1.
+run_of() {
+    mkdir -p "$1"
+    printf '{"component":"run/%s/lbf:5x5-2p-1f-coop","device":"cpu","config":{"seed":%s,"lr":%s,"metrics.every":%s}}' \
+        "$2" "$3" "$4" "$3" >"$1/config.json"
+    printf 'steps,return_mean,loss,is_evaluation,eval_return_mean,eval_win_rate\n50,0.25,3,0,,\n100,0.5,,1,%s,0\n' \
+        "$5" >"$1/metrics.csv"
+    printf '150,0.75,2,0,9,\n200,1,1,1,1,0.5\n250,0.1,1,1,0.' >>"$1/metrics.csv"
+}
+for seed in 1 2 3 4 9; do run_of many/a$seed vdn $seed 0.001 0.$seed; done
+run_of many/b1 vdn 1 0.01 0.2
+run_of many/c1 qmix 1 0.01 0.9
+marl plot many/a1 many/a2 many/a3 many/a4 many/a9
+expect "five seeds are one group" 0 out '^| vdn *| *5 | *200 | *1\.000 | 1\.000 to 1\.000 | *0\.650 | *200 | *200 |'
+holds "in curves.svg" grep -q '^<svg .*xmlns=' curves.svg
+holds "with a band" grep -q '<path d="M.*Z"' curves.svg
+marl plot many --out many.svg --title 'a < b & c'
+expect "a directory of runs, three groups named by what differs" 0 out '^| qmix *| *1 |' out '^| vdn lr=0.001 *| *5 |' \
+    out '^| vdn lr=0.01 *| *1 | .* one seed |' out '^many.svg'
+holds "the title is escaped" grep -q '>a &lt; b &amp; c<' many.svg
+if command -v python3 >/dev/null; then
+    holds "the picture is XML with three lines and one band" python3 -c '
+import xml.etree.ElementTree as tree
+paths = [p for p in tree.parse("many.svg").getroot().iter() if p.tag.endswith("path")]
+assert len([p for p in paths if p.get("fill") == "none"]) == 3 and len(paths) == 4'
+else
+    skipped=$((skipped + 1))
+fi
+cp many.svg before.svg
+marl plot many --out many.svg --title 'a < b & c'
+holds "the same runs give the same picture" cmp many.svg before.svg
+marl plot many --group algo --out by.svg
+expect "grouped by algorithm alone" 0 out '^| vdn *| *6 |' out '^| qmix *| *1 |'
+marl plot many --group lrr
+expect "an unknown setting to group by" 1 err 'lrr'
+marl plot many/a1 --metric return --out return.svg
+expect "training returns" 0 out '| *200 | *1\.000 |'
+marl plot many/a1 --metric return --smooth 4 --out smooth.svg
+expect "smoothed" 0 out '| *200 | *0\.625 |'
+marl plot many/a1 --metric win --out win.svg
+expect "episodes won" 0 out '| *200 | *0\.500 |'
+marl plot many/a1 --metric loss --out loss.svg
+expect "losses, of which nothing is reached" 0 out '| *200 | *1\.00000 |'
+marl plot many/a1 --metric wins
+expect "unknown metric" 2 err 'did you mean win'
+marl plot many/a1 --out no/such/place.svg
+expect "a picture that cannot be written" 1 err 'no/such/place.svg'
+printf 'steps,eval_return_mean,is_evaluation\n' >many/c1/metrics.csv
+marl plot many
+expect "a run without evaluations" 1 err 'many/c1'
+marl plot deep/er/lbf runs/qmix-matrix-two_step-3 --metric return --out real.svg
+expect "runs of two environments" 0 out '^| vdn lbf:5x5-2p-1f-coop' out '^| qmix matrix:two_step'
 
 # --- play, info, bench
 marl play deep/er/lbf --episodes 2
