@@ -25,8 +25,11 @@ static const marl__golden_family families[] = {
     /* The key phantom_step trains the step past an early truncation as PyMARL2 does. */
     {"q_step", marl__golden_q_step_skip, marl__golden_q_step, NULL, is_cut_short},
     {"one_step_q_step", marl__golden_one_step_skip, marl__golden_one_step, NULL, NULL},
-    {"td_lambda_targets", NULL, marl__golden_td_targets, "out.q_lambda not compared: Q(lambda) is not built",
-     is_cut_short},
+    {"td_lambda_targets", NULL, marl__golden_td_targets, NULL, is_cut_short},
+    {"qplex_mixer", NULL, marl__golden_qplex_mixer, NULL, NULL},
+    {"qplex_step_td_lambda", NULL, marl__golden_qplex_step, NULL, is_cut_short},
+    {"qplex_step_original", NULL, marl__golden_qplex_original, NULL, NULL},
+    {"qtran_step", marl__golden_qtran_skip, NULL, NULL, NULL},
 };
 
 /* A way to compute: a device and how the batch is cut. One shard holds the recorded batches; with few rows a shard they

@@ -48,7 +48,8 @@ typedef struct marl__learner marl__learner;
 /* One algorithm. */
 typedef struct marl__algo_type {
     const char *name, *help;
-    marl__key_table keys;         /* of the algorithm itself; net and mixer keys come from the nets */
+    marl__key_table keys;         /* of its family; net and mixer keys come from the nets */
+    marl__key_table own_keys;     /* of the algorithm alone */
     const char *net;              /* default kind of its agent net */
     int32_t mixer;                /* marl__mixer_kind */
     /* Creates a learner for batches of at most `batch` episodes. config: a run's ("lr", "net.hidden_dim", ...).
@@ -61,7 +62,7 @@ typedef struct marl__algo_type {
 uint32_t marl__algo_type_count(void);
 const marl__algo_type *marl__algo_type_at(uint32_t index);
 marl_status marl__algo_type_find(const char *name, const marl__algo_type **out); /* MARL_E_NAME with the nearest */
-/* Presets of the algorithms: "pymarl", "epymarl", "tuned", "quick". */
+/* Presets of the algorithms: "pymarl", "epymarl" (not of qplex and qtran), "tuned", "quick". */
 const marl__preset *marl__algo_presets(const marl__algo_type *type, uint32_t *out_count);
 
 void marl__learner_destroy(marl__learner *learner);

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The value family: iql (Tampuu et al. 2017), vdn (Sunehag et al. 2018), qmix (Rashid et al. 2018): one learner; a
- * member is its mixer.
- *
- *   q_tot(t) = mix(Q(t, u(t)), s(t)),   next(t) = mix'(Q'(t, a*(t)), s(t)),  a* = argmax over available actions of Q
- *   (double Q; without: of Q'),  y = TD(lambda) or n-step targets of next,
- *   loss = factor sum mask (q_tot - y)^2 / sum mask
+/* The value family: iql (Tampuu et al. 2017), vdn (Sunehag et al. 2018), qmix (Rashid et al. 2018), qplex (Wang et al.
+ * 2021), qtran (Son et al. 2019): one learner. A member is its mixer, and for qtran its losses: see value_graph.c.
  *
  * B episodes, L transitions each (slots 0..L), N agents, O, A, S sizes, packed in (t, b) rows a shard. iql keeps an
  * agent axis in loss and mask, so its denominator is N times as large. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "algos/learner_internal.h"
 #include "algos/value_batch.h"
+#include "algos/value_graph.h"
 #include "core/base/status.h"
 #include "core/config/config.h"
 
@@ -35,6 +31,7 @@ static const marl__key keys[] = {
     MARL__KEY_REAL("grad_norm_clip", "10", 0, 1e9, "greatest gradient norm over all parameters; 0: no limit"),
     MARL__KEY_REAL("gamma", "0.99", 0, 1, "discount"),
     MARL__KEY_REAL("td_lambda", "0", 0, 1, "lambda of the TD(lambda) targets; 0: one step"),
+    MARL__KEY_BOOL("q_lambda", "0", "Q(lambda) targets: each reward plus what the greedy actions are worth more"),
     MARL__KEY_INT("n_step", "0", 0, 100000, "n-step targets instead; 0: TD(lambda)"),
     MARL__KEY_BOOL("double_q", "1", "greedy actions of the targets by the online net"),
     MARL__KEY_REAL("loss_factor", "1", 1e-6, 1e6, "factor of the mean squared error; 0.5 in PyMARL2"),
@@ -52,28 +49,25 @@ static const marl__key keys[] = {
     MARL__KEY_INT("shards.max", "32", 1, 64, "shards at most"),
 };
 
-/* Values of the graph that are written or read from outside. */
-typedef struct value_graph {
-    marl__val obs, last, action, avail, state, reward, terminated, mask, scale; /* inputs; -1: not used */
-    marl__val loss;
-} value_graph;
+static const marl__key qtran_keys[] = {
+    MARL__KEY_REAL("lambda_opt", "1", 0, 1e6, "qtran: weight of the loss at the greedy joint action"),
+    MARL__KEY_REAL("lambda_nopt", "0.1", 0, 1e6, "qtran: weight of the loss at the joint action taken"),
+};
 
 typedef struct value_learner {
     marl__learner base;
     marl__team_shape shape;
     marl__agent agent;
     marl__mixer mixer;
-    marl__graph *graph;
     marl__plan *plan;
-    value_graph at;
-    int32_t online_slot, target_slot;
+    marl__value_graph at;
     int32_t arena_count;
     marl__exec *execs[64];
     int32_t loading[64];        /* of each arena: the next episode to load; -1: the stage runs */
     int32_t keep_values;
     marl__batch *batch;
     float scale;
-    double loss_sums[64][4];    /* of each shard */
+    double loss_sums[64][4];    /* of each shard: all losses; |td|, q and target of the first */
     double reward_stats[3];     /* running mean, variance, count */
     double next_stats[3];       /* the same with the batch in hand; taken over when its gradient is finite */
     int32_t copies_target, moves_target; /* of the update in hand */
@@ -81,71 +75,6 @@ typedef struct value_learner {
 
 static value_learner *of(void *learner) {
     return learner;
-}
-
-/* ---- the graph ---- */
-
-static void build_inputs(value_learner *v) {
-    marl__graph *g = v->graph;
-    value_graph *at = &v->at;
-    at->obs = marl__input(g, "obs", MARL__AGENT, v->shape.obs, MARL__F32);
-    at->last = v->agent.last_action ? marl__input(g, "last_action", MARL__AGENT, 1, MARL__I32) : -1;
-    at->action = marl__input(g, "action", MARL__AGENT, 1, MARL__I32);
-    at->avail = marl__input(g, "avail", MARL__AGENT, v->shape.actions, MARL__F32);
-    at->state = v->mixer.kind == MARL__MIXER_QMIX ? marl__input(g, "state", MARL__TEAM, v->shape.state, MARL__F32) : -1;
-    at->reward = marl__input(g, "reward", v->shape.rewards > 1 ? MARL__AGENT : MARL__TEAM, 1, MARL__F32);
-    at->terminated = marl__input(g, "terminated", MARL__TEAM, 1, MARL__F32);
-    at->mask = marl__input(g, "mask", MARL__TEAM, 1, MARL__F32);
-    at->scale = marl__input(g, "scale", MARL__ONE, 1, MARL__F32);
-}
-
-static marl__val mixed(value_learner *v, int32_t slot, marl__val q) {
-    if (v->mixer.kind == MARL__MIXER_NONE) return q;
-    q = marl__view(v->graph, q, MARL__TEAM, v->shape.agents);
-    return marl__mixer_build(&v->mixer, v->graph, slot, q, v->at.state);
-}
-
-static void keep(value_learner *v, marl__val value, const char *name) {
-    if (v->keep_values) marl__keep(v->graph, value, name);
-}
-
-/* A team value in the rows of the loss: spread to the agents when there is no mixer. */
-static marl__val in_loss_rows(value_learner *v, marl__val value) {
-    if (v->mixer.kind != MARL__MIXER_NONE || v->graph->status != MARL_OK) return value;
-    return v->graph->values[value].space == MARL__TEAM ? marl__spread(v->graph, value) : value;
-}
-
-static marl_status build_graph(value_learner *v) {
-    const marl_config *config = v->base.config;
-    marl_status status = marl__graph_create(&v->base.device->heap, v->shape.agents, 1, &v->graph);
-    if (status != MARL_OK) return status;
-    marl__graph *g = v->graph;
-    v->online_slot = marl__graph_slot(g, "online", v->base.params, -1, 1);
-    v->target_slot = marl__graph_slot(g, "target", v->base.params, -1, 0);
-    build_inputs(v);
-    marl__net_values online = {.h0 = -1, .reset = -1}, target = {.h0 = -1, .reset = -1};
-    marl__agent_build(&v->agent, g, v->target_slot, v->at.obs, v->at.last, &target, 0);
-    marl__agent_build(&v->agent, g, v->online_slot, v->at.obs, v->at.last, &online, v->keep_values);
-    int32_t double_q = (int32_t)marl__config_int(config, "double_q");
-    marl__val greedy = marl__argmax(g, double_q ? online.out : target.out, v->at.avail);
-    marl__val next = mixed(v, v->target_slot, marl__select(g, target.out, greedy));
-    marl__val mask = in_loss_rows(v, v->at.mask);
-    int32_t n = (int32_t)marl__config_int(config, "n_step");
-    marl__val y = marl__td_target(g, next, in_loss_rows(v, v->at.reward), in_loss_rows(v, v->at.terminated), mask,
-                                  n > 0 ? MARL__TD_N_STEP : MARL__TD_LAMBDA, n,
-                                  (float)marl__config_real(config, "gamma"),
-                                  (float)marl__config_real(config, "td_lambda"));
-    marl__val q_tot = mixed(v, v->online_slot, marl__select(g, online.out, v->at.action));
-    v->at.loss = marl__td_loss(g, q_tot, y, mask, v->at.scale);
-    marl__graph_vjp(g, &v->at.loss, &v->at.loss, 1);
-    marl__keep(g, v->at.loss, "loss");
-    keep(v, online.out, "q");
-    keep(v, target.out, "target_q");
-    keep(v, greedy, "greedy");
-    keep(v, next, "target_q_tot");
-    keep(v, y, "targets");
-    keep(v, q_tot, "q_tot");
-    return g->status;
 }
 
 /* ---- the update ---- */
@@ -195,19 +124,20 @@ static void shard_begin(void *ctx, int32_t shard, int32_t arena) {
     arena = arena_of(v, shard, arena);
     marl__exec *exec = v->execs[arena];
     marl__exec_set_seq(exec, &v->batch->shards[shard].seq);
-    marl__exec_bind_slot(exec, v->online_slot, &v->base.online[v->base.published], -1);
-    marl__exec_bind_slot(exec, v->target_slot, &v->base.target[v->base.target_published], -1);
-    marl__exec_bind_grad(exec, v->online_slot, v->base.shard_gradients[shard]);
+    marl__exec_bind_slot(exec, v->at.online_slot, &v->base.online[v->base.published], -1);
+    marl__exec_bind_slot(exec, v->at.target_slot, &v->base.target[v->base.target_published], -1);
+    marl__exec_bind_grad(exec, v->at.online_slot, v->base.shard_gradients[shard]);
     memset(v->base.shard_gradients[shard], 0, v->base.params->floats * sizeof(float));
     *(float *)marl__exec_data(exec, v->at.scale) = v->scale;
     v->loading[arena] = 0;
 }
 
 static marl__batch_rows rows_of(const value_learner *v, const marl__exec *exec) {
-    const value_graph *at = &v->at;
+    const marl__value_graph *at = &v->at;
     return (marl__batch_rows){
         .obs = marl__exec_data(exec, at->obs), .last = marl__exec_data(exec, at->last),
-        .action = marl__exec_data(exec, at->action), .avail = marl__exec_data(exec, at->avail),
+        .action = marl__exec_data(exec, at->action), .taken = marl__exec_data(exec, at->taken),
+        .avail = marl__exec_data(exec, at->avail),
         .state = marl__exec_data(exec, at->state), .reward = marl__exec_data(exec, at->reward),
         .terminated = marl__exec_data(exec, at->terminated), .mask = marl__exec_data(exec, at->mask)};
 }
@@ -227,8 +157,12 @@ static int32_t shard_step(void *ctx, int32_t shard, int32_t arena) {
         marl__exec_begin(exec, 0);
     }
     if (marl__exec_step(exec)) return 1;
-    const float *loss = marl__exec_data(exec, v->at.loss);
-    for (int32_t i = 0; i < 4; i++) v->loss_sums[shard][i] = (double)loss[i];
+    memset(v->loss_sums[shard], 0, sizeof v->loss_sums[shard]);
+    for (int32_t i = 0; i < v->at.loss_count; i++) {
+        const float *loss = marl__exec_data(exec, v->at.losses[i]);
+        v->loss_sums[shard][0] += (double)loss[0];
+        for (int32_t k = 1; i == 0 && k < 4; k++) v->loss_sums[shard][k] = (double)loss[k];
+    }
     return 0;
 }
 
@@ -346,7 +280,7 @@ static void destroy(marl__learner *learner) {
     marl__heap *heap = &learner->device->heap;
     for (int32_t a = 0; a < v->arena_count; a++) marl__exec_destroy(v->execs[a]);
     marl__plan_destroy(v->plan);
-    marl__graph_destroy(v->graph);
+    marl__graph_destroy(v->at.graph);
     marl__batch_destroy(v->batch);
     marl__learner_release(learner);
     marl__free(heap, v);
@@ -360,15 +294,15 @@ static int32_t state(marl__learner *learner, int32_t index, marl__state_item *ou
 
 static const void *probe(const marl__learner *learner, const char *name, int32_t episode, int32_t slot) {
     const value_learner *v = (const value_learner *)(const void *)learner;
-    marl__val value = marl__find_value(v->graph, name);
+    marl__val value = marl__find_value(v->at.graph, name);
     if (!v->keep_values || value < 0 || episode < 0 || episode >= v->batch->count) return NULL;
     int32_t shard = v->batch->shard_of[episode];
     const marl__seq *seq = &v->batch->shards[shard].seq;
     if (slot < 0 || slot >= seq->slots || v->batch->place_of[episode] >= seq->active[slot]) return NULL;
     int64_t row = seq->offset[slot] + v->batch->place_of[episode];
-    if (v->graph->values[value].space == MARL__AGENT) row *= v->shape.agents;
+    if (v->at.graph->values[value].space == MARL__AGENT) row *= v->shape.agents;
     const char *data = marl__exec_data(v->execs[shard], value);
-    return data ? data + row * v->graph->values[value].cols * 4 : NULL;
+    return data ? data + row * v->at.graph->values[value].cols * 4 : NULL;
 }
 
 static double flops(const marl__learner *learner) {
@@ -409,10 +343,11 @@ static marl_status check_shape(const marl__algo_type *type, const marl__team_sha
 }
 
 static marl_status create_plan(value_learner *v) {
-    marl_status status = build_graph(v);
+    const marl__value_spec spec = {v->base.config, v->base.params, v->shape, &v->agent, &v->mixer, v->keep_values};
+    marl_status status = marl__value_graph_build(&v->base.device->heap, &spec, &v->at);
     if (status != MARL_OK) return status;
     marl__capacity capacity = marl__batch_capacity(v->batch);
-    if ((status = marl__plan_create(v->base.device, v->graph, capacity, &v->plan)) != MARL_OK) return status;
+    if ((status = marl__plan_create(v->base.device, v->at.graph, capacity, &v->plan)) != MARL_OK) return status;
     int32_t threads = (int32_t)marl__pool_threads(v->base.device->pool), shards = v->batch->shard_capacity;
     int32_t arenas = v->keep_values || shards < threads ? shards : threads;
     for (; v->arena_count < arenas; v->arena_count++)
@@ -442,7 +377,8 @@ static marl_status create(marl_device *device, const marl__algo_type *type, cons
     v->base.params = params;
     if ((status = marl__agent_declare(config, shape, params, &v->agent)) != MARL_OK) goto done;
     if (type->mixer != MARL__MIXER_NONE) marl__params_range(params, "mixer", 0);
-    status = marl__mixer_declare(type->mixer, config, "mixer.", shape->agents, shape->state, params, &v->mixer);
+    marl__mixer_shape seen = {shape->agents, shape->actions, shape->state, v->agent.net.features};
+    status = marl__mixer_declare(type->mixer, config, "mixer.", seen, params, &v->mixer);
     if (status != MARL_OK) goto done;
     marl__batch_shape sizes = {.agents = shape->agents, .obs = shape->obs, .actions = shape->actions,
                                .state = shape->state, .rewards = shape->rewards, .slots = shape->episode_limit + 1,
@@ -461,10 +397,15 @@ done:
     return status;
 }
 
-#define VALUE_ALGO(algo, mixer_kind, text)                                                                    \
-    const marl__algo_type marl__algo_type_##algo = {                                                          \
-        .name = #algo, .help = text, .keys = MARL__KEY_TABLE(keys), .net = "gru", .mixer = mixer_kind, .create = create}
+#define VALUE_ALGO(algo, mixer_kind, own, text)                                                          \
+    const marl__algo_type marl__algo_type_##algo = {                                                     \
+        .name = #algo, .help = text, .keys = MARL__KEY_TABLE(keys), .own_keys = own, .net = "gru",       \
+        .mixer = mixer_kind, .create = create}
 
-VALUE_ALGO(iql, MARL__MIXER_NONE, "independent Q-learning: every agent on its own");
-VALUE_ALGO(vdn, MARL__MIXER_VDN, "value decomposition: the team's value is the sum of the agents'");
-VALUE_ALGO(qmix, MARL__MIXER_QMIX, "QMIX: a monotone mixing network made from the state");
+#define NO_KEYS {NULL, 0}
+VALUE_ALGO(iql, MARL__MIXER_NONE, NO_KEYS, "independent Q-learning: every agent on its own");
+VALUE_ALGO(vdn, MARL__MIXER_VDN, NO_KEYS, "value decomposition: the team's value is the sum of the agents'");
+VALUE_ALGO(qmix, MARL__MIXER_QMIX, NO_KEYS, "QMIX: a monotone mixing network made from the state");
+VALUE_ALGO(qplex, MARL__MIXER_QPLEX, NO_KEYS, "QPLEX: values and advantages mixed apart; any joint action can be best");
+VALUE_ALGO(qtran, MARL__MIXER_QTRAN, MARL__KEY_TABLE(qtran_keys),
+           "QTRAN: a free joint value, which the agents' values are made to agree with");

@@ -170,6 +170,7 @@ void marl__batch_load(const marl__batch *batch, int32_t shard, int32_t place, co
         load_views(batch, episode, t, row, rows);
         if (rows->last) load_actions(shape->agents, episode, t - 1, -1, rows->last + row * shape->agents);
         if (rows->action) load_actions(shape->agents, episode, t, 0, rows->action + row * shape->agents);
+        if (rows->taken) load_actions(shape->agents, episode, t, -1, rows->taken + row * shape->agents);
         rows->mask[row] = masked ? 1.0f : 0.0f;
         rows->terminated[row] = t == episode->length - 1 && episode->terminated ? 1.0f : 0.0f;
         for (int32_t i = 0; i < shape->rewards; i++) {

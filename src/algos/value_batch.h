@@ -36,6 +36,7 @@ typedef struct marl__batch {
 typedef struct marl__batch_rows {
     float *obs, *avail, *state, *reward, *terminated, *mask;
     int32_t *last, *action;
+    int32_t *taken;                 /* as action, but -1 where none was taken: past the last transition, as a rule */
 } marl__batch_rows;
 
 marl_status marl__batch_create(marl__heap *heap, const marl__batch_shape *shape, marl__batch **out);

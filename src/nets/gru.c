@@ -35,6 +35,7 @@ static marl_status configure(marl__net *net, const marl_config *config, const ch
     snprintf(key, sizeof key, "%soutput_gain", prefix);
     net->output_gain = (float)marl__config_real(config, key);
     net->hidden = net->recurrent ? net->width : 0;
+    net->features = net->width;
     return MARL_OK;
 }
 
@@ -72,6 +73,7 @@ static void build(const marl__net *net, marl__graph *graph, int32_t slot, marl__
     } else {
         x = marl__build_linear(graph, slot, x, at[RNN_W_IH], at[RNN_B_IH], MARL__RELU);
     }
+    values->features = x;
     if (net->layer_norm)
         x = marl__layer_norm(graph, x, marl__param_leaf(graph, slot, at[NORM_W]),
                              marl__param_leaf(graph, slot, at[NORM_B]), 1e-5f);

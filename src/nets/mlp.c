@@ -83,6 +83,7 @@ static void declare(marl__net *net, marl__params *params) {
             snprintf(full, sizeof full, "norm%d.bias", (int)(i + 1));
             *at++ = marl__params_add(params, full, groups, 1, out, 1, MARL__INIT_CONSTANT, 0.0f);
         }
+        if (is_last) net->features = in;
         in = out;
     }
     net->param_count = (int32_t)(at - net->params);
@@ -93,6 +94,7 @@ static void build(const marl__net *net, marl__graph *graph, int32_t slot, marl__
     marl__val x = values->x;
     for (int32_t i = 0; i <= net->layer_count; i++) {
         int is_last = i == net->layer_count;
+        if (is_last) values->features = x;
         x = marl__build_linear(graph, slot, x, at[0], at[1], is_last ? net->final_activation : net->activation);
         at += 2;
         if (!is_last && net->layer_norm) {

@@ -68,7 +68,7 @@ marl_status marl__net_declare(const char *kind, const marl_config *config, const
 }
 
 void marl__net_build(const marl__net *net, marl__graph *graph, int32_t slot, marl__net_values *values) {
-    values->out = values->h = -1;
+    values->out = values->h = values->features = -1;
     net->type->build(net, graph, slot, values);
 }
 

@@ -20,6 +20,7 @@ typedef struct marl__net {
     const struct marl__net_type *type;
     marl__net_shape shape;
     int32_t hidden;       /* H of the memory, 0: none */
+    int32_t features;     /* columns of marl__net_values.features */
     int32_t width;        /* of hidden layers */
     int32_t layer_count;  /* mlp: hidden layers */
     int32_t widths[16];   /* mlp: of each */
@@ -34,6 +35,8 @@ typedef struct marl__net_values {
     marl__val x, h0, reset;
     marl__val out; /* (space, outputs) */
     marl__val h;   /* (space, H) after each slot; -1 without memory */
+    marl__val features; /* (space, features): what the agent made of its inputs, before the output layer and any norm;
+                           the memory where there is one */
 } marl__net_values;
 
 typedef struct marl__net_type {
@@ -56,16 +59,53 @@ marl_status marl__net_declare(const char *kind, const marl_config *config, const
 void marl__net_build(const marl__net *net, marl__graph *graph, int32_t slot, marl__net_values *values);
 
 /* Mixers: from the agents' values to the team's. */
-enum marl__mixer_kind { MARL__MIXER_NONE, MARL__MIXER_VDN, MARL__MIXER_QMIX };
+enum marl__mixer_kind {
+    MARL__MIXER_NONE, MARL__MIXER_VDN, MARL__MIXER_QMIX, MARL__MIXER_QPLEX, MARL__MIXER_QTRAN
+};
+enum { MARL__MIXER_KERNELS = 16, MARL__MIXER_PARAMS = 8 + MARL__MIXER_KERNELS * 18 };
+
+typedef struct marl__mixer_shape {
+    int32_t agents, actions, state; /* N, A, S */
+    int32_t features;               /* of the agents' net; qtran */
+} marl__mixer_shape;
+
 typedef struct marl__mixer {
-    int32_t kind, agents, state, embed, hyper, hyper_layers; /* hyper_layers: 1 or 2 */
-    int32_t param_count, params[16];
+    int32_t kind;
+    marl__mixer_shape shape;
+    int32_t embed, hyper, hyper_layers;             /* widths; qmix: layers, 1 or 2 */
+    int32_t kernels, adv_layers, adv_embed;         /* qplex */
+    int32_t weighted_head, minus_one;
+    int32_t encodes_agents, joint_layers;           /* qtran */
+    int32_t params[MARL__MIXER_PARAMS];
 } marl__mixer;
-extern const marl__key_table marl__mixer_keys;
-marl_status marl__mixer_declare(int32_t kind, const marl_config *config, const char *prefix, int32_t agents,
-                                int32_t state, marl__params *params, marl__mixer *out);
-/* q: (TEAM, agents); state: (TEAM, S) -> (TEAM, 1). */
-marl__val marl__mixer_build(const marl__mixer *mixer, marl__graph *graph, int32_t slot, marl__val q, marl__val state);
+
+/* What goes into a mixer and what comes out; everything of a team. */
+typedef struct marl__mixer_values {
+    marl__val q;     /* (TEAM, N): of the actions chosen */
+    marl__val state; /* (TEAM, S) */
+    marl__val best;  /* qplex: (TEAM, N), each agent's greatest value, without gradient */
+    marl__val joint; /* qplex: (TEAM, N A), the actions chosen as one-hots */
+    marl__val total; /* (TEAM, 1) */
+    marl__val sum, advantage, weights; /* qplex: the parts of total, and lambda (AGENT, 1) */
+} marl__mixer_values;
+
+const marl__key_table *marl__mixer_keys(int32_t kind); /* NULL: it has none */
+marl_status marl__mixer_declare(int32_t kind, const marl_config *config, const char *prefix, marl__mixer_shape shape,
+                                marl__params *params, marl__mixer *out);
+/* Returns values->total. Not for qtran, which is no function of the agents' values. */
+marl__val marl__mixer_build(const marl__mixer *mixer, marl__graph *graph, int32_t slot, marl__mixer_values *values);
+
+/* QTRAN's networks. features: (AGENT, features); joint: (AGENT, A) one-hots -> (TEAM, 1). */
+marl__val marl__qtran_joint(const marl__mixer *mixer, marl__graph *graph, int32_t slot, marl__val state,
+                            marl__val features, marl__val joint);
+marl__val marl__qtran_value(const marl__mixer *mixer, marl__graph *graph, int32_t slot, marl__val state);
+
+/* The longer kinds, each in a file of its own. */
+extern const marl__key_table marl__qplex_keys, marl__qtran_keys;
+void marl__qplex_declare(const marl_config *config, const char *prefix, marl__params *params, marl__mixer *mixer);
+void marl__qplex_build(const marl__mixer *mixer, marl__graph *graph, int32_t slot, marl__mixer_values *values);
+void marl__qtran_declare(const marl_config *config, const char *prefix, marl__params *params, marl__mixer *mixer);
+int32_t marl__mixer_int(const marl_config *config, const char *prefix, const char *key);
 
 /* Shared by the recipes: a linear layer's parameters with the field's default initialisation, and its node. */
 enum { MARL__GAIN_DEFAULT = 0 };

@@ -26,7 +26,7 @@ enum {
 #define MARL_NET(name) +1
 #include "nets/nets.def"
 #undef MARL_NET
-    , PARTS_MAX = NET_COUNT + 5, ALGO_BYTES = 64
+    , PARTS_MAX = NET_COUNT + 6, ALGO_BYTES = 64
 };
 
 /* Of "net/NAME" alone: in a run the seed is the run's. */
@@ -52,6 +52,7 @@ static void add_algo(gathering *to, const marl__algo_type *type) {
     to->net_table = (marl__key_table){&to->net_key, 1};
     add_part(to, "", &to->net_table); /* first: its words are those of the registry */
     add_part(to, "", &type->keys);
+    if (type->own_keys.count) add_part(to, "", &type->own_keys);
 }
 
 static void add_nets(gathering *to, const marl__algo_type *type) {
@@ -147,7 +148,7 @@ static marl_status create_run(const marl_host *host, const char *component, marl
     add_part(&all, "", &marl__train_keys);
     add_algo(&all, type);
     add_nets(&all, type);
-    if (type->mixer == MARL__MIXER_QMIX) add_part(&all, "mixer.", &marl__mixer_keys);
+    if (marl__mixer_keys(type->mixer)) add_part(&all, "mixer.", marl__mixer_keys(type->mixer));
     if (env) add_part(&all, "env.", &all.env_table);
     return marl__config_new(host, component, all.parts, all.count, presets, preset_count, out);
 }

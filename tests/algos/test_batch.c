@@ -108,14 +108,14 @@ END_TEST
 typedef struct row_memory {
     float obs[SLOTS * MOST * AGENTS * OBS], avail[SLOTS * MOST * AGENTS * ACTIONS], state[SLOTS * MOST * STATE];
     float reward[SLOTS * MOST], terminated[SLOTS * MOST], mask[SLOTS * MOST];
-    int32_t last[SLOTS * MOST * AGENTS], action[SLOTS * MOST * AGENTS];
+    int32_t last[SLOTS * MOST * AGENTS], action[SLOTS * MOST * AGENTS], taken[SLOTS * MOST * AGENTS];
 } row_memory;
 
 static row_memory memory;
 
 static void load_shard(const marl__batch *batch, int32_t shard) {
     marl__batch_rows rows = {memory.obs, memory.avail, memory.state, memory.reward, memory.terminated, memory.mask,
-                             memory.last, memory.action};
+                             memory.last, memory.action, memory.taken};
     memset(&memory, 0x7f, sizeof memory);
     for (int32_t place = 0; place < batch->shards[shard].seq.batch; place++)
         marl__batch_load(batch, shard, place, &rows);
@@ -136,6 +136,7 @@ static void check_row(const marl__episode *e, int32_t t, size_t row, int32_t is_
         int32_t has_last = t >= 1 && t - 1 < e->length;
         ck_assert_int_eq(memory.last[row * AGENTS + i], has_last ? e->actions[(slot - 1) * AGENTS + i] : -1);
         ck_assert_int_eq(memory.action[row * AGENTS + i], counts ? e->actions[slot * AGENTS + i] : 0);
+        ck_assert_int_eq(memory.taken[row * AGENTS + i], counts ? e->actions[slot * AGENTS + i] : -1);
     }
     ck_assert_float_eq(memory.reward[row], counts ? e->rewards[slot] : 0.0f);
     ck_assert_float_eq(memory.mask[row], counts || (is_phantom && t == e->length) ? 1.0f : 0.0f);

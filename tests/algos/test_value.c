@@ -26,11 +26,17 @@ static const int32_t ended[EPISODES] = {0, 1, 1, 0, 1, 0, 1, 1, 1, 1, 0, 1};
 
 typedef struct variant { const char *algo, *settings; } variant;
 
+#define SHARDED_JOINT "net.hidden_dim=20 shards.rows=8 td_lambda=0.6 lr=0.01 target_interval=2"
+
 static const variant variants[] = {
     {"qmix", SHARDED " standardise_rewards=1"},
     {"qmix", SHARDED " net.recurrent=0 mixer.hypernet_layers=1 optimizer=rmsprop"},
     {"vdn", SHARDED_PLAIN " net.layer_norm=1 share=separate"},
     {"iql", SHARDED_PLAIN " net=mlp net.layers=1 agent_id=none last_action=0"},
+    {"qplex", SHARDED_JOINT " q_lambda=1 mixer.hypernet_embed=12 mixer.kernels=3 mixer.adv_embed=8"},
+    {"qplex", SHARDED_JOINT " double_q=0 mixer.adv_layers=1 mixer.weighted_head=0"},
+    {"qtran", SHARDED_JOINT " mixer.qtran_embed=12"},
+    {"qtran", SHARDED_PLAIN " net=mlp net.layers=1 mixer.qtran_arch=coma_critic mixer.qtran_size=big"},
 };
 enum { VARIANT_COUNT = sizeof variants / sizeof variants[0] };
 
@@ -401,10 +407,11 @@ END_TEST
 
 /* What stands in slots that no transition leads to or from, and in the actions of slot L, changes nothing. */
 START_TEST(test_final_action_is_not_learnt_from) {
+    const variant *v = &variants[_i];
     marl_device *device = marl__test_device("cpu", "auto", 1);
     marl__test_batch batch = random_batch(10);
-    marl__learner *a = marl__test_learner(device, "qmix", SHARDED, &team, EPISODES, 5, 0);
-    marl__learner *b = marl__test_learner(device, "qmix", SHARDED, &team, EPISODES, 5, 0);
+    marl__learner *a = marl__test_learner(device, v->algo, v->settings, &team, EPISODES, 5, 0);
+    marl__learner *b = marl__test_learner(device, v->algo, v->settings, &team, EPISODES, 5, 0);
     update(a, &batch);
     for (int32_t e = 0; e < EPISODES; e++) batch.list[e].final_action = 1;
     update(b, &batch);
@@ -554,16 +561,21 @@ END_TEST
 
 /* ---- refusals ---- */
 
-static marl_status try_create(marl_device *device, const char *algo, const marl__team_shape *shape, int32_t batch) {
+static marl_status try_create_with(marl_device *device, const char *algo, const char *settings,
+                                   const marl__team_shape *shape, int32_t batch) {
     const marl__algo_type *type = NULL;
     marl__learner *learner = NULL;
-    marl_config *config = marl__test_config(algo, "");
+    marl_config *config = marl__test_config(algo, settings);
     expect_ok(marl__algo_type_find(algo, &type));
     marl_status status = type->create(device, type, config, shape, batch, 1, 0, &learner);
     ck_assert((status == MARL_OK) == (learner != NULL));
     marl__learner_destroy(learner);
     marl_config_destroy(config);
     return status;
+}
+
+static marl_status try_create(marl_device *device, const char *algo, const marl__team_shape *shape, int32_t batch) {
+    return try_create_with(device, algo, "", shape, batch);
 }
 
 START_TEST(test_refusals) {
@@ -580,6 +592,8 @@ START_TEST(test_refusals) {
     ck_assert_int_eq(try_create(device, "qmix", &shape, 4), MARL_E_MISMATCH);
     ck_assert_int_eq(try_create(device, "vdn", &shape, 4), MARL_OK);
     ck_assert_int_eq(try_create(device, "vdn", &team, 0), MARL_E_ARGUMENT);
+    ck_assert_int_eq(try_create_with(device, "vdn", "q_lambda=1 n_step=3", &team, 4), MARL_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(marl_last_error(), "n_step"));
     shape.obs = 0;
     ck_assert_int_eq(try_create(device, "vdn", &shape, 4), MARL_E_SHAPE);
     ck_assert_int_eq(marl__algo_type_find("qmx", &type), MARL_E_NAME);
@@ -628,8 +642,8 @@ START_TEST(test_create_without_memory) {
         marl__learner *learner = NULL;
         marl__test_host(&memory, &host);
         expect_ok(marl_device_open(&host, "cpu", NULL, &device));
-        marl_config *config = marl__test_config("qmix", SHARDED);
-        expect_ok(marl__algo_type_find("qmix", &type));
+        marl_config *config = marl__test_config(variants[_i].algo, variants[_i].settings);
+        expect_ok(marl__algo_type_find(variants[_i].algo, &type));
         memory.fail_at = memory.calls + fail_at;
         marl_status status = type->create(device, type, config, &team, EPISODES, 1, 0, &learner);
         memory.fail_at = 0;
@@ -663,13 +677,13 @@ Suite *marl__suite_algos_value(void) {
     tcase_add_loop_test(safety, test_a_reward_that_is_no_number, 0, VARIANT_COUNT);
     tcase_add_loop_test(safety, test_an_observation_that_is_no_number, 0, VARIANT_COUNT);
     tcase_add_test(safety, test_refusals);
-    tcase_add_test(safety, test_create_without_memory);
+    tcase_add_loop_test(safety, test_create_without_memory, 0, VARIANT_COUNT);
     suite_add_tcase(suite, safety);
     TCase *numbers = tcase_create("targets");
     tcase_add_loop_test(numbers, test_targets, 0, (int)(sizeof targets_cases / sizeof targets_cases[0]));
     tcase_add_test(numbers, test_running_reward_statistics);
     tcase_add_test(numbers, test_phantom_step);
-    tcase_add_test(numbers, test_final_action_is_not_learnt_from);
+    tcase_add_loop_test(numbers, test_final_action_is_not_learnt_from, 0, VARIANT_COUNT);
     tcase_add_test(numbers, test_hard_copies);
     tcase_add_test(numbers, test_soft_updates);
     tcase_add_test(numbers, test_learning_rate_falls_over_the_horizon);

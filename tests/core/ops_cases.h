@@ -48,12 +48,15 @@ enum { WEIGHT = 100, VECTOR };
 /* What a leaf is filled with: reals in (-1, 1), positive reals, 0 or 1, mostly 0, indices from -1. */
 typedef enum fill { REAL, POSITIVE, FLAG, RARE, INDEX } fill;
 
+/* Leaves without a derivative by definition, and those from which tangents flow though no gradient flows back. */
+enum { CONSTANT = 1, FORWARD };
+
 typedef struct leaf_spec {
     const char *name; /* NULL: an absent optional input */
     int32_t space;
     dim cols, rows;   /* rows: of parameters */
     fill fill;
-    int32_t is_constant; /* no gradient flows to it by definition */
+    int32_t is_constant; /* 0: gradients flow to it and tangents from it; CONSTANT or FORWARD */
 } leaf_spec;
 
 enum { MAX_LEAVES = MARL__MAX_IN };
@@ -74,6 +77,7 @@ typedef struct leaf {
     int32_t rows, cols;  /* a parameter: rows of all groups together */
     size_t count;
     double *x;
+    double *direction;   /* in which it moves; NULL: it stands still */
 } leaf;
 
 struct world {
@@ -81,6 +85,7 @@ struct world {
     const shape *s;
     int32_t offset[9];
     int32_t leaf_count;
+    uint32_t moving;     /* bit i: leaf i moves, if it can */
     leaf leaves[MAX_LEAVES];
     int32_t out_rows, out_cols; /* filled in when the graph has been built */
 };
@@ -445,9 +450,9 @@ static const op_case cases[] = {
     {"gru without h0", build_gru, ref_gru, 0, 0, {GATES, ABSENT, RESET}},
     {"gru alone", build_gru, ref_gru, 0, 0, {GATES, ABSENT, ABSENT}},
     {"shift_time", build_shift_time, ref_shift_time, 0, 0,
-     {{"x", MARL__AGENT, DIM_A, DIM_1, REAL, 1}, {"x0", MARL__FIRST, DIM_A, DIM_1, REAL, 1}, RESET}},
+     {{"x", MARL__AGENT, DIM_A, DIM_1, REAL, FORWARD}, {"x0", MARL__FIRST, DIM_A, DIM_1, REAL, FORWARD}, RESET}},
     {"shift_time alone", build_shift_time, ref_shift_time, 0, 0,
-     {{"x", MARL__AGENT, DIM_A, DIM_1, REAL, 1}, ABSENT, ABSENT}},
+     {{"x", MARL__AGENT, DIM_A, DIM_1, REAL, FORWARD}, ABSENT, ABSENT}},
     {"layer_norm", build_layer_norm, ref_layer_norm, 0, 0,
      {X(DIM_B), {"scale", VECTOR, DIM_1, DIM_B, POSITIVE, 0}, {"shift", VECTOR, DIM_1, DIM_B, REAL, 0}}},
     UNARY("identity", MARL__IDENTITY, REAL),

@@ -5,6 +5,8 @@
  *   - the output equals the naive one;
  *   - the gradient of sum(output * seed) equals central differences of the naive one. These are taken in double, so
  *     they are good to about 1e-9 and the tolerance is that of float arithmetic alone;
+ *   - the tangent of the output along a random direction of all leaves (and of some of them) equals the naive one's
+ *     central difference, and its sum with the seed is the gradient's sum with the direction;
  *   - AVX2 and AVX-512 give the same bits;
  *   - running unit by unit, two runs in turn, gives the bits of running at once;
  *   - a team gives the same bits alone as in its batch;
@@ -36,10 +38,14 @@ static double draw(marl__rng *rng, fill kind, int32_t indices) {
     }
 }
 
+static int wants_grad(const leaf_spec *spec) { return spec->name && !spec->is_constant; }
+
+static int can_move(const leaf_spec *spec) { return spec->name && spec->is_constant != CONSTANT; }
+
 /* Values are rounded to float first, so that all sides see the same inputs. */
-static void world_make(const op_case *c, const shape *s, world *w) {
+static void world_make_moving(const op_case *c, const shape *s, uint32_t moving, world *w) {
     marl__rng rng;
-    *w = (world){.c = c, .s = s};
+    *w = (world){.c = c, .s = s, .moving = moving};
     for (int32_t t = 0; t < s->slots; t++) w->offset[t + 1] = w->offset[t] + s->active[t];
     for (int32_t i = 0; i < MAX_LEAVES; i++) {
         const leaf_spec *spec = &c->leaves[i];
@@ -54,11 +60,20 @@ static void world_make(const op_case *c, const shape *s, world *w) {
         ck_assert_ptr_nonnull(l->x);
         marl__rng_init(&rng, 7, marl__stream(MARL__STREAM_TEST, (uint32_t)((c - cases) * 64 + (s - shapes) * 8 + i)));
         for (size_t k = 0; k < l->count; k++) l->x[k] = (double)(float)draw(&rng, spec->fill, s->A);
+        if (!can_move(spec) || !(moving >> i & 1)) continue;
+        l->direction = calloc(l->count + 1, sizeof *l->direction);
+        ck_assert_ptr_nonnull(l->direction);
+        for (size_t k = 0; k < l->count; k++) l->direction[k] = (double)(float)draw(&rng, REAL, 0);
     }
 }
 
+static void world_make(const op_case *c, const shape *s, world *w) { world_make_moving(c, s, ~0u, w); }
+
 static void world_free(world *w) {
-    for (int32_t i = 0; i < MAX_LEAVES; i++) free(w->leaves[i].x);
+    for (int32_t i = 0; i < MAX_LEAVES; i++) {
+        free(w->leaves[i].x);
+        free(w->leaves[i].direction);
+    }
 }
 
 /* Running on a device --------------------------------------------------------------------------------------------- */
@@ -80,19 +95,19 @@ static void *spare_memory(size_t count, uint32_t bits) {
     return data;
 }
 
-enum { MAX_BLOCKS = 2 * MAX_LEAVES + 4 };
+enum { MAX_BLOCKS = 3 * MAX_LEAVES + 4 };
 
 /* A case made ready on a device: built once, run by one or more executions. */
 typedef struct rig {
     const world *w;
     marl__graph *graph;
     marl__params *params;
-    marl__version version;
+    marl__version version, directions;
     marl__plan *plan;
     marl__capacity capacity;
     marl__seq seq;
-    marl__val in[MAX_LEAVES], seed, out;
-    int32_t param[MAX_LEAVES], slot, has_grad;
+    marl__val in[MAX_LEAVES], direction[MAX_LEAVES], seed, out, tangent;
+    int32_t param[MAX_LEAVES], slot, direction_slot, has_grad;
 } rig;
 
 /* One execution with its own memory. */
@@ -122,16 +137,20 @@ static void add_params(rig *r, marl_device *device) {
     }
     ck_assert_int_eq(marl__params_freeze(r->params), MARL_OK);
     ck_assert_int_eq(marl__version_create(r->params, &r->version), MARL_OK);
+    ck_assert_int_eq(marl__version_create(r->params, &r->directions), MARL_OK);
     for (int32_t i = 0; i < w->leaf_count; i++) {
         if (r->param[i] < 0) continue;
         ck_assert_uint_eq(r->params->list[r->param[i]].count, w->leaves[i].count);
-        for (size_t k = 0; k < w->leaves[i].count; k++)
-            r->version.flat[r->params->list[r->param[i]].offset + k] = (float)w->leaves[i].x[k];
+        const leaf *l = &w->leaves[i];
+        for (size_t k = 0; k < l->count; k++) {
+            size_t at = r->params->list[r->param[i]].offset + k;
+            r->version.flat[at] = (float)l->x[k];
+            r->directions.flat[at] = l->direction ? (float)l->direction[k] : NAN; /* which nobody may read */
+        }
     }
     marl__version_pack_all(r->params, &r->version);
+    marl__version_pack_all(r->params, &r->directions);
 }
-
-static int wants_grad(const leaf_spec *spec) { return spec->name && !spec->is_constant; }
 
 static void add_gradients(rig *r) {
     const world *w = r->w;
@@ -144,6 +163,25 @@ static void add_gradients(rig *r) {
             marl__keep(r->graph, marl__gradient(r->graph, r->in[i]), "gradient");
 }
 
+/* After the gradients, so that tangents meet gradient nodes too. */
+static void add_tangents(rig *r) {
+    marl__val moving[MAX_LEAVES], tangents[MAX_LEAVES];
+    int32_t count = 0;
+    r->direction_slot = marl__graph_slot(r->graph, "direction", r->params, -1, 0);
+    for (int32_t i = 0; i < MAX_LEAVES; i++) {
+        r->direction[i] = -1;
+        if (!r->w->leaves[i].direction) continue;
+        const marl__value like = r->graph->values[r->in[i]];
+        if (r->param[i] >= 0) r->direction[i] = marl__param_leaf(r->graph, r->direction_slot, r->param[i]);
+        else r->direction[i] = marl__input(r->graph, "direction", like.space, like.cols, MARL__F32);
+        moving[count] = r->in[i];
+        tangents[count++] = r->direction[i];
+    }
+    marl__graph_jvp(r->graph, moving, tangents, count);
+    r->tangent = marl__tangent(r->graph, r->out);
+    marl__keep(r->graph, r->tangent, "tangent");
+}
+
 /* Capacities are greater than the counts unless there is a single row of everything. */
 static marl__capacity roomy(const shape *s) {
     if (s->A == 1 && s->slots == 1) return (marl__capacity){1, 1, 1};
@@ -151,7 +189,7 @@ static marl__capacity roomy(const shape *s) {
 }
 
 static void rig_make(rig *r, marl_device *device, world *w) {
-    *r = (rig){.w = w, .seed = -1, .capacity = roomy(w->s)};
+    *r = (rig){.w = w, .seed = -1, .tangent = -1, .capacity = roomy(w->s)};
     r->seq = (marl__seq){w->s->slots, w->s->slots ? w->s->active[0] : 0, team_rows(w->s), w->s->active, w->offset};
     add_params(r, device);
     ck_assert_int_eq(marl__graph_create(&device->heap, w->s->agents, 1, &r->graph), MARL_OK);
@@ -172,6 +210,7 @@ static void rig_make(rig *r, marl_device *device, world *w) {
     w->out_cols = r->graph->values[r->out].cols;
     w->out_rows = marl__space_rows(r->graph, r->graph->values[r->out].space, &r->seq);
     add_gradients(r);
+    add_tangents(r);
     ck_assert_msg(marl__graph_status(r->graph) == MARL_OK, "%s: %s", w->c->name, marl_last_error());
     ck_assert_msg(marl__plan_create(device, r->graph, r->capacity, &r->plan) == MARL_OK, "%s, %s: %s", w->c->name,
                   w->s->name, marl_last_error());
@@ -181,6 +220,7 @@ static void rig_free(rig *r) {
     marl__plan_destroy(r->plan);
     marl__graph_destroy(r->graph);
     marl__version_destroy(r->params, &r->version);
+    marl__version_destroy(r->params, &r->directions);
     marl__params_destroy(r->params);
 }
 
@@ -213,8 +253,12 @@ static void run_begin(run *x, const rig *r) {
     ck_assert_int_eq(marl__exec_create(r->plan, &x->exec), MARL_OK);
     marl__exec_set_seq(x->exec, &r->seq);
     for (int32_t i = 0; i < w->leaf_count; i++)
-        if (r->in[i] >= 0 && r->param[i] < 0) bind(x, r, r->in[i], w->leaves[i].count, w->leaves[i].x);
+        if (r->in[i] >= 0 && r->param[i] < 0) {
+            bind(x, r, r->in[i], w->leaves[i].count, w->leaves[i].x);
+            if (r->direction[i] >= 0) bind(x, r, r->direction[i], w->leaves[i].count, w->leaves[i].direction);
+        }
     bind(x, r, r->out, 0, NULL);
+    if (r->tangent >= 0 && r->graph->values[r->tangent].leaf == MARL__NODE_OUTPUT) bind(x, r, r->tangent, 0, NULL);
     if (r->seed >= 0) {
         size_t count = (size_t)w->out_rows * (size_t)w->out_cols;
         double *seeds = calloc(count + 1, sizeof *seeds);
@@ -232,6 +276,7 @@ static void run_begin(run *x, const rig *r) {
     x->grad = spare_memory(r->params->floats, spare_output);
     for (size_t k = 0; k < r->params->floats; k++) x->grad[k] = grad_before;
     marl__exec_bind_slot(x->exec, r->slot, &r->version, -1);
+    marl__exec_bind_slot(x->exec, r->direction_slot, &r->directions, -1);
     marl__exec_bind_grad(x->exec, r->slot, x->grad);
 }
 
@@ -253,7 +298,7 @@ static const float *rows_after(const run *x, const rig *r, marl__val value) {
     return data;
 }
 
-/* All that came out: the output, then the gradients leaf by leaf. */
+/* All that came out: the output, the gradients leaf by leaf, the tangent of the output if it moves. */
 typedef struct outcome { float *x; size_t count; } outcome;
 
 static const float *gradient_after(const run *x, const rig *r, int32_t leaf) {
@@ -264,9 +309,10 @@ static const float *gradient_after(const run *x, const rig *r, int32_t leaf) {
 static outcome collect(const run *x, const rig *r) {
     const world *w = r->w;
     outcome o = {.count = (size_t)w->out_rows * (size_t)w->out_cols};
-    size_t at_count = o.count;
+    size_t out_count = o.count, at_count = o.count;
     for (int32_t i = 0; i < w->leaf_count; i++)
         if (wants_grad(w->leaves[i].spec)) o.count += w->leaves[i].count;
+    if (r->tangent >= 0) o.count += out_count;
     o.x = calloc(o.count + 1, sizeof *o.x);
     ck_assert_ptr_nonnull(o.x);
     memcpy(o.x, rows_after(x, r, r->out), at_count * sizeof *o.x);
@@ -275,6 +321,7 @@ static outcome collect(const run *x, const rig *r) {
         memcpy(o.x + at_count, gradient_after(x, r, i), w->leaves[i].count * sizeof *o.x);
         at_count += w->leaves[i].count;
     }
+    if (r->tangent >= 0) memcpy(o.x + at_count, rows_after(x, r, r->tangent), out_count * sizeof *o.x);
     return o;
 }
 
@@ -338,14 +385,72 @@ static void check_gradient(const world *w, const char *device, int32_t leaf_inde
     free(out);
 }
 
-static void check_outcome(const world *w, const char *device, int32_t type, const outcome *o) {
-    const float *gradient = o->x + (size_t)w->out_rows * (size_t)w->out_cols;
-    check_forward(w, device, type, o->x);
+/* The world a step along its directions, as a naive function's output; the caller frees it. */
+static double *output_after(const world *w, double step) {
+    double *out = calloc((size_t)w->out_rows * (size_t)w->out_cols + 1, sizeof *out);
+    ck_assert_ptr_nonnull(out);
+    for (int32_t sign = 1; sign >= -1; sign -= 2) {
+        for (int32_t i = 0; i < w->leaf_count; i++)
+            for (size_t k = 0; w->leaves[i].direction && k < w->leaves[i].count; k++)
+                w->leaves[i].x[k] += sign * step * w->leaves[i].direction[k];
+        if (sign > 0) w->c->reference(w, out);
+    }
+    return out;
+}
+
+/* Columns of a loss behind the first are reports, whose tangents are 0. */
+static void check_tangent(const world *w, const char *device, const float *tangent) {
+    const double step = 1e-6;
+    double *up = output_after(w, step), *down = output_after(w, -step);
+    for (size_t k = 0; k < (size_t)w->out_rows * (size_t)w->out_cols; k++) {
+        double want = w->c->is_end && k > 0 ? 0 : (up[k] - down[k]) / (2 * step);
+        check_number(w, device, "tangent", k, (double)tangent[k], want, 3e-5);
+    }
+    free(up);
+    free(down);
+}
+
+/* seed . (J direction) = direction . (J^T seed), within what the terms' sizes allow. */
+static void check_duality(const world *w, const char *device, const float *gradient, const float *tangent) {
+    double forward = 0, backward = 0, size = 1;
+    for (size_t k = 0; k < (size_t)w->out_rows * (size_t)w->out_cols; k++) {
+        forward += seed_of(w, k) * (double)tangent[k];
+        size += fabs(seed_of(w, k) * (double)tangent[k]);
+    }
+    for (int32_t i = 0; i < w->leaf_count; i++) {
+        const leaf *l = &w->leaves[i];
+        if (!wants_grad(l->spec)) continue;
+        for (size_t k = 0; l->direction && k < l->count; k++) {
+            double term = l->direction[k] * ((double)gradient[k] - (is_param(l->spec) ? (double)grad_before : 0));
+            backward += term;
+            size += fabs(term);
+        }
+        gradient += l->count;
+    }
+    ck_assert_msg(fabs(forward - backward) <= 1e-6 * size, "%s, %s, %s: %.9g forward, %.9g backward", w->c->name,
+                  w->s->name, device, forward, backward);
+}
+
+/* Whether a leaf moves that the output depends on. */
+static int moves(const world *w) {
+    for (int32_t i = 0; i < w->leaf_count; i++)
+        if (w->leaves[i].direction) return 1;
+    return 0;
+}
+
+static void check_outcome(const world *w, const char *device, const rig *r, const outcome *o) {
+    const float *gradients = o->x + (size_t)w->out_rows * (size_t)w->out_cols, *gradient = gradients;
+    check_forward(w, device, r->graph->values[r->out].type, o->x);
     for (int32_t i = 0; i < w->leaf_count; i++) {
         if (!wants_grad(w->leaves[i].spec)) continue;
         check_gradient(w, device, i, gradient);
         gradient += w->leaves[i].count;
     }
+    ck_assert_msg((r->tangent >= 0) == moves(w), "%s, %s: the output %s", w->c->name, w->s->name,
+                  r->tangent >= 0 ? "moves, but nothing it depends on does" : "stands still");
+    if (r->tangent < 0) return;
+    check_tangent(w, device, gradient);
+    if (r->has_grad) check_duality(w, device, gradients, gradient);
 }
 
 static void check_bits(const world *w, const char *what, const outcome *a, const outcome *b) {
@@ -389,7 +494,7 @@ static void visit_check(marl_device *device, world *w) {
     rig r;
     rig_make(&r, device, w);
     outcome o = run_whole(&r);
-    check_outcome(w, marl_device_isa(device), r.graph->values[r.out].type, &o);
+    check_outcome(w, marl_device_isa(device), &r, &o);
     free(o.x);
     rig_free(&r);
 }
@@ -411,6 +516,23 @@ START_TEST(avx512_is_right) { check_device("cpu", "avx512"); }
 END_TEST
 
 START_TEST(openblas_is_right) { check_device("openblas", NULL); }
+END_TEST
+
+/* Leaf by leaf, one that moves alone and one that alone stands still: each op's absent tangents. */
+START_TEST(tangents_of_some_leaves) {
+    marl_device *device = open_device("cpu", NULL);
+    if (!device) return;
+    for (int32_t c = 0; c < CASE_COUNT; c++)
+        for (int32_t s = 1; s < 4; s++)
+            for (int32_t i = 0; i < 2 * MAX_LEAVES; i++) {
+                world w;
+                if (!cases[c].leaves[i / 2].name) continue;
+                world_make_moving(&cases[c], &shapes[s], i % 2 ? ~(1u << i / 2) : 1u << i / 2, &w);
+                visit_check(device, &w);
+                world_free(&w);
+            }
+    marl_device_close(device);
+}
 END_TEST
 
 START_TEST(avx2_and_avx512_agree) {
@@ -489,13 +611,14 @@ static void world_of_team(const world *w, int32_t b, shape *s, world *alone) {
     *s = *w->s;
     s->slots = 0;
     while (s->slots < w->s->slots && b < w->s->active[s->slots]) s->active[s->slots++] = 1;
-    world_make(w->c, w->s, alone);
+    world_make_moving(w->c, w->s, w->moving, alone);
     alone->s = s;
     for (int32_t t = 0; t < s->slots; t++) alone->offset[t + 1] = t + 1;
     for (int32_t i = 0; i < w->leaf_count; i++) {
         leaf *l = &alone->leaves[i];
         if (!l->x || is_param(l->spec) || l->spec->space == MARL__ONE) continue;
         l->count = take_team(w, l->spec->space, l->cols, b, w->leaves[i].x, l->x);
+        if (l->direction) take_team(w, l->spec->space, l->cols, b, w->leaves[i].direction, l->direction);
         l->rows = (int32_t)(l->count / (size_t)l->cols);
     }
 }
@@ -507,7 +630,21 @@ static double *as_double(const float *x, size_t count) {
     return y;
 }
 
-static void check_team_alone(marl_device *device, const world *w, int32_t space, const double *out, int32_t b) {
+/* A team's rows of one value, alone and as they were in the batch. */
+static void check_team_rows(const world *w, int32_t space, int32_t b, const char *what, const float *got, size_t count,
+                            int32_t cols, const double *batch) {
+    double *want = calloc(count + 1, sizeof *want);
+    ck_assert_ptr_nonnull(want);
+    ck_assert_uint_eq(take_team(w, space, cols, b, batch, want), count);
+    for (size_t k = 0; k < count; k++)
+        ck_assert_msg((double)got[k] == want[k], "%s, %s: team %d alone: %s %zu is %.9g, in the batch %.9g",
+                      w->c->name, w->s->name, (int)b, what, k, (double)got[k], want[k]);
+    free(want);
+}
+
+/* tangent: NULL if the output stands still. */
+static void check_team_alone(marl_device *device, const world *w, int32_t space, const double *out,
+                             const double *tangent, int32_t b) {
     shape s;
     world alone;
     rig r;
@@ -517,14 +654,8 @@ static void check_team_alone(marl_device *device, const world *w, int32_t space,
     run_begin(&x, &r);
     marl__exec_run(x.exec, 0);
     size_t count = (size_t)alone.out_rows * (size_t)alone.out_cols;
-    const float *got = rows_after(&x, &r, r.out);
-    double *want = calloc(count + 1, sizeof *want);
-    ck_assert_ptr_nonnull(want);
-    ck_assert_uint_eq(take_team(w, space, alone.out_cols, b, out, want), count);
-    for (size_t k = 0; k < count; k++)
-        ck_assert_msg((double)got[k] == want[k], "%s, %s: team %d alone: number %zu is %.9g, in the batch %.9g",
-                      w->c->name, w->s->name, (int)b, k, (double)got[k], want[k]);
-    free(want);
+    check_team_rows(w, space, b, "output", rows_after(&x, &r, r.out), count, alone.out_cols, out);
+    if (tangent) check_team_rows(w, space, b, "tangent", rows_after(&x, &r, r.tangent), count, alone.out_cols, tangent);
     run_free(&x);
     rig_free(&r);
     world_free(&alone);
@@ -537,13 +668,16 @@ static void visit_teams(marl_device *device, world *w) {
     int32_t space = r.graph->values[r.out].space, type = r.graph->values[r.out].type;
     run_begin(&x, &r);
     marl__exec_run(x.exec, 0);
-    double *out = as_double(rows_after(&x, &r, r.out), (size_t)w->out_rows * (size_t)w->out_cols);
+    size_t count = (size_t)w->out_rows * (size_t)w->out_cols;
+    double *out = as_double(rows_after(&x, &r, r.out), count);
+    double *tangent = r.tangent < 0 ? NULL : as_double(rows_after(&x, &r, r.tangent), count);
     run_free(&x);
     rig_free(&r);
     if (type == MARL__F32 && (space == MARL__TEAM || space == MARL__AGENT))
         for (int32_t b = 0; w->s->slots && b < w->s->active[0]; b += 1 + w->s->active[0] / 4)
-            check_team_alone(device, w, space, out, b);
+            check_team_alone(device, w, space, out, tangent, b);
     free(out);
+    free(tangent);
 }
 
 START_TEST(a_team_is_alone_in_its_batch) {
@@ -622,6 +756,7 @@ Suite *marl__suite_core_ops(void) {
     tcase_add_test(right, avx2_is_right);
     tcase_add_test(right, avx512_is_right);
     tcase_add_test(right, openblas_is_right);
+    tcase_add_test(right, tangents_of_some_leaves);
     tcase_add_test(right, every_op_is_in_the_table);
     tcase_add_test(right, gradients_at_kinks);
     tcase_add_test(same, avx2_and_avx512_agree);

@@ -337,6 +337,8 @@ static void check_failing_memory(const char *component) {
 START_TEST(memory_may_fail_anywhere) {
     check_failing_memory("run/qmix/matrix:two_step");
     check_failing_memory("run/iql/lbf:5x5-2p-1f-coop");
+    check_failing_memory("run/qplex/matrix:two_step");
+    check_failing_memory("run/qtran/matrix:two_step");
 }
 END_TEST
 

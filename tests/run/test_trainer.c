@@ -32,10 +32,11 @@ static void backwards(int32_t count, marl_task task, void *ctx, void *user) {
 }
 
 START_TEST(threads_leave_no_trace) {
-    static const char *const components[] = {"run/vdn/lbf:5x5-2p-1f-coop", "run/qmix/matrix:two_step"};
+    static const char *const components[] = {"run/vdn/lbf:5x5-2p-1f-coop", "run/qmix/matrix:two_step",
+                                             "run/qplex/matrix:two_step", "run/qtran/lbf:5x5-2p-1f-coop"};
     static const char settings[] = "envs=5 standardise_rewards=1 shards.rows=2"; /* a shard an episode */
 
-    for (size_t c = 0; c < 2; c++) {
+    for (size_t c = 0; c < sizeof components / sizeof components[0]; c++) {
         kit_bytes first = {0};
         marl_host host;
 
@@ -84,17 +85,17 @@ static void check_resumed(const char *component, const char *settings, uint64_t 
 }
 
 START_TEST(going_on_is_never_having_stopped) {
-    static const char *const algos[] = {"iql", "vdn", "qmix"};
+    static const char *const algos[] = {"iql", "vdn", "qmix", "qplex", "qtran"};
     static const char *const nets[] = {"net=gru", "net=gru net.recurrent=0", "net=mlp"};
     static const char *const environments[] = {"lbf:5x5-2p-1f-coop", "matrix:two_step"};
     static const char *const learning[] = {"target_update=hard optimizer=rmsprop", "td_lambda=0.6 target_update=soft "
                                            "standardise_rewards=1 lr_decay=linear horizon=2000"};
 
-    for (int i = 0; i < 36; i++) {
+    for (int i = 0; i < 60; i++) {
         char component[96], settings[256];
 
-        snprintf(component, sizeof component, "run/%s/%s", algos[i % 3], environments[i / 9 % 2]);
-        snprintf(settings, sizeof settings, "%s %s share=%s", nets[i / 3 % 3], learning[i / 18],
+        snprintf(component, sizeof component, "run/%s/%s", algos[i % 5], environments[i / 15 % 2]);
+        snprintf(settings, sizeof settings, "%s %s share=%s", nets[i / 5 % 3], learning[i / 30],
                  i % 2 ? "shared" : "separate");
         check_resumed(component, settings, 500, 1100);
     }

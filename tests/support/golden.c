@@ -290,7 +290,8 @@ void marl__golden_finish(marl__golden *golden) {
 
 /* ---- names ---- */
 
-void marl__golden_param_name(const char *recorded_name, char *out, size_t bytes, int32_t *is_target, int32_t *group) {
+void marl__golden_param_name(const marl__params *params, const char *recorded_name, char *out, size_t bytes,
+                             int32_t *is_target, int32_t *group) {
     static const struct { const char *theirs, *ours; } names[] = {
         {"hyper_w_1", "hyper_w1"}, {"hyper_w_final", "hyper_w2"}, {"hyper_b_1", "hyper_b1"}, {"V", "hyper_b2"}};
     *group = -1;
@@ -302,7 +303,7 @@ void marl__golden_param_name(const char *recorded_name, char *out, size_t bytes,
         snprintf(out, bytes, "agent%s", end);
         return;
     }
-    if (strncmp(at, "mixer.", 6)) {
+    if (strncmp(at, "mixer.", 6) || marl__params_find(params, at) >= 0) {
         snprintf(out, bytes, "%s", at);
         return;
     }

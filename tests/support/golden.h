@@ -8,6 +8,7 @@
 #include "core/base/json.h"
 #include "core/device.h"
 #include "core/io/safetensors.h"
+#include "core/params/params.h"
 
 typedef struct marl__golden {
     marl__heap *heap;
@@ -77,19 +78,26 @@ void marl__golden_mlp(marl__golden *golden, marl_device *device, int32_t shard_r
 void marl__golden_gru_agent(marl__golden *golden, marl_device *device, int32_t shard_rows);
 void marl__golden_vdn_mixer(marl__golden *golden, marl_device *device, int32_t shard_rows);
 void marl__golden_qmix_mixer(marl__golden *golden, marl_device *device, int32_t shard_rows);
+void marl__golden_qplex_mixer(marl__golden *golden, marl_device *device, int32_t shard_rows);
 void marl__golden_td_targets(marl__golden *golden, marl_device *device, int32_t shard_rows);
 const char *marl__golden_mlp_skip(const marl__golden *golden);
 
 /* Learning steps in the form of PyMARL2 and of EPyMARL. */
 void marl__golden_q_step(marl__golden *golden, marl_device *device, int32_t shard_rows);
 void marl__golden_one_step(marl__golden *golden, marl_device *device, int32_t shard_rows);
+/* QPLEX as in PyMARL2, and as in its original code: one-step targets, RMSprop, the whole squared error. */
+void marl__golden_qplex_step(marl__golden *golden, marl_device *device, int32_t shard_rows);
+void marl__golden_qplex_original(marl__golden *golden, marl_device *device, int32_t shard_rows);
+const char *marl__golden_qtran_skip(const marl__golden *golden);
 const char *marl__golden_q_step_skip(const marl__golden *golden);
 const char *marl__golden_one_step_skip(const marl__golden *golden);
 
 /* Whether an episode of the case was cut off before the longest one ended. */
 int marl__golden_is_cut_short(const marl__golden *golden);
-/* Name of one of our parameters for a recorded one: "target_mixer.V.2.bias" -> "mixer.hyper_b2.2.bias", and whether it
- * belongs to the target net; *group: the copy, where every agent has one ("agent.agents.1.fc1.bias"), else -1. */
-void marl__golden_param_name(const char *recorded, char *out, size_t bytes, int32_t *is_target, int32_t *group);
+/* Name of one of our parameters for a recorded one, which is the same where params has it, or another spelling:
+ * "target_mixer.V.2.bias" -> "mixer.hyper_b2.2.bias" of qmix. Whether it belongs to the target net; *group: the copy,
+ * where every agent has one ("agent.agents.1.fc1.bias"), else -1. */
+void marl__golden_param_name(const marl__params *params, const char *recorded, char *out, size_t bytes,
+                             int32_t *is_target, int32_t *group);
 
 #endif

@@ -176,10 +176,17 @@ static int32_t find_param(rig *r, const char *recorded) {
     char name[128];
     int32_t is_target = 0, group = -1;
     if (!strncmp(recorded, "net.mlp.", 8)) layer_name(r, recorded, name, sizeof name);
-    else marl__golden_param_name(recorded, name, sizeof name, &is_target, &group);
+    else marl__golden_param_name(r->params, recorded, name, sizeof name, &is_target, &group);
     int32_t index = marl__params_find(r->params, name);
     if (index < 0) marl__golden_fault(r->golden, "there is no parameter \"%s\" for %s", name, recorded);
     return index;
+}
+
+/* A parameter the published net holds and never uses has no recorded gradient. */
+static int is_unused(rig *r, const char *recorded) {
+    char gradient[160];
+    snprintf(gradient, sizeof gradient, "grad.%s", recorded);
+    return marl__golden_count(r->golden, gradient) == 0;
 }
 
 /* Values of all parameters; one that the file lacks is a fault. */
@@ -187,7 +194,7 @@ static void read_params(rig *r) {
     int32_t set = 0;
     for (int32_t i = 0; marl__golden_array(r->golden, i) && !r->golden->fault[0]; i++) {
         const char *array = marl__golden_array(r->golden, i);
-        if (strncmp(array, "param.", 6)) continue;
+        if (strncmp(array, "param.", 6) || is_unused(r, array + 6)) continue;
         int32_t index = find_param(r, array + 6);
         if (index < 0) return;
         const marl__param *param = &r->params->list[index];
@@ -355,50 +362,96 @@ done:
 
 /* ---- mixers ---- */
 
+/* Indices, recorded as integers. */
+static void feed_indices(rig *r, marl__val value, const char *array) {
+    size_t count = (size_t)r->seq.rows * (size_t)width_of(r, value);
+    const float *from = marl__golden_floats(r->golden, array, count);
+    float *packed = marl__golden_room(r->golden, count, sizeof *packed);
+    int32_t *to = marl__exec_data(r->exec, value);
+    if (!from || !packed) return;
+    pack_rows(r, width_of(r, value), from, packed);
+    for (size_t i = 0; i < count; i++) to[i] = (int32_t)packed[i];
+}
+
 static void run_mixer(rig *r, const marl__mixer *mixer) {
     marl__golden *golden = r->golden;
     marl__graph *g = r->graph;
-    int has_state = mixer->kind == MARL__MIXER_QMIX;
-    marl__val q = marl__input(g, "q", MARL__TEAM, mixer->agents, MARL__F32);
-    marl__val state = has_state ? marl__input(g, "state", MARL__TEAM, mixer->state, MARL__F32) : -1;
-    marl__val seed = marl__input(g, "seed", MARL__TEAM, 1, MARL__F32);
-    marl__want_grad(g, q);
-    marl__want_grad(g, state);
-    marl__val total = marl__mixer_build(mixer, g, r->slot, q, state);
+    const marl__mixer_shape *shape = &mixer->shape;
+    int is_qplex = mixer->kind == MARL__MIXER_QPLEX, has_state = is_qplex || mixer->kind == MARL__MIXER_QMIX;
+    marl__mixer_values values = {.q = marl__input(g, "q", MARL__TEAM, shape->agents, MARL__F32), .state = -1};
+    marl__val seed = marl__input(g, "seed", MARL__TEAM, 1, MARL__F32), actions = -1;
+    if (has_state) values.state = marl__input(g, "state", MARL__TEAM, shape->state, MARL__F32);
+    if (is_qplex) {
+        values.best = marl__input(g, "best", MARL__TEAM, shape->agents, MARL__F32);
+        actions = marl__input(g, "actions", MARL__AGENT, 1, MARL__I32);
+        values.joint = marl__view(g, marl__one_hot(g, actions, shape->actions), MARL__TEAM,
+                                  shape->agents * shape->actions);
+    }
+    marl__want_grad(g, values.q);
+    marl__want_grad(g, values.state);
+    marl__val total = marl__mixer_build(mixer, g, r->slot, &values);
     marl__graph_vjp(g, &total, &seed, 1);
     marl__keep(g, total, "q_tot");
-    marl__keep(g, marl__gradient(g, q), "dq");
-    if (has_state) marl__keep(g, marl__gradient(g, state), "dstate");
+    marl__keep(g, marl__gradient(g, values.q), "dq");
+    if (has_state) marl__keep(g, marl__gradient(g, values.state), "dstate");
+    if (is_qplex) {
+        marl__keep(g, values.sum, "sum");
+        marl__keep(g, values.advantage, "advantage");
+        marl__keep(g, values.weights, "weights");
+    }
     read_params(r);
     if (!make_ready(r)) return;
-    feed(r, q, "in.qs");
-    if (has_state) feed(r, state, "in.state");
+    feed(r, values.q, "in.qs");
+    if (has_state) feed(r, values.state, "in.state");
+    if (is_qplex) feed(r, values.best, "in.max_q");
+    if (is_qplex) feed_indices(r, actions, "in.actions");
     const float *weights = feed(r, seed, "in.loss_weight");
     if (golden->fault[0]) return;
     marl__exec_run(r->exec, 0);
     double loss = weighted_sum(r, total, weights);
     compare_value(r, total, "out.q_tot");
     marl__golden_compare(golden, "loss.total", &loss, 1, NULL);
-    compare_value(r, marl__gradient(g, q), "grad_in.qs");
-    if (has_state) compare_value(r, marl__gradient(g, state), "grad_in.state");
+    compare_value(r, marl__gradient(g, values.q), "grad_in.qs");
+    if (has_state) compare_value(r, marl__gradient(g, values.state), "grad_in.state");
+    if (is_qplex) {
+        compare_value(r, values.sum, "out.v_tot");
+        compare_value(r, values.advantage, "out.adv_tot");
+        compare_value(r, values.weights, "out.lambda");
+    }
     compare_gradients(r);
+}
+
+static void set_qmix(rig *r) {
+    set_int(r, "mixer.embed_dim", (int64_t)marl__golden_real(r->golden, "mixing_embed_dim", 32));
+    set_int(r, "mixer.hypernet_embed", (int64_t)marl__golden_real(r->golden, "hypernet_embed", 64));
+    set_int(r, "mixer.hypernet_layers", (int64_t)marl__golden_real(r->golden, "hypernet_layers", 2));
+}
+
+static void set_qplex(rig *r) {
+    set_int(r, "mixer.hypernet_embed", (int64_t)marl__golden_real(r->golden, "hypernet_embed", 64));
+    set_int(r, "mixer.kernels", (int64_t)marl__golden_real(r->golden, "num_kernel", 4));
+    set_int(r, "mixer.adv_layers", (int64_t)marl__golden_real(r->golden, "adv_hypernet_layers", 2));
+    set_int(r, "mixer.adv_embed", (int64_t)marl__golden_real(r->golden, "adv_hypernet_embed", 64));
+    set_int(r, "mixer.weighted_head", marl__golden_flag(r->golden, "weighted_head", 1));
+    set_int(r, "mixer.minus_one", marl__golden_flag(r->golden, "is_minus_one", 1));
 }
 
 static void mixer_case(marl__golden *golden, marl_device *device, int32_t kind) {
     rig *r = malloc(sizeof *r);
-    int32_t agents = marl__golden_dim(golden, "n_agents"), state = marl__golden_dim(golden, "state");
+    marl__mixer_shape shape = {.agents = marl__golden_dim(golden, "n_agents"),
+                               .state = marl__golden_dim(golden, "state")};
     marl__mixer mixer;
-    if (!r || !rig_open(r, golden, device, "run/qmix", agents)) goto done;
+    if (!r || !rig_open(r, golden, device, kind == MARL__MIXER_QPLEX ? "run/qplex" : "run/qmix", shape.agents))
+        goto done;
     set_rows(r, marl__golden_dim(golden, "T"), marl__golden_dim(golden, "batch"));
-    if (kind == MARL__MIXER_QMIX) {
-        set_int(r, "mixer.embed_dim", (int64_t)marl__golden_real(golden, "mixing_embed_dim", 32));
-        set_int(r, "mixer.hypernet_embed", (int64_t)marl__golden_real(golden, "hypernet_embed", 64));
-        set_int(r, "mixer.hypernet_layers", (int64_t)marl__golden_real(golden, "hypernet_layers", 2));
+    if (kind == MARL__MIXER_QMIX) set_qmix(r);
+    if (kind == MARL__MIXER_QPLEX) {
+        shape.actions = marl__golden_dim(golden, "n_actions");
+        set_qplex(r);
     }
     if (golden->fault[0]) goto done;
     marl__params_range(r->params, "mixer", 0);
-    if (!marl__golden_ok(golden, marl__mixer_declare(kind, r->config, "mixer.", agents, state, r->params, &mixer)))
-        goto done;
+    if (!marl__golden_ok(golden, marl__mixer_declare(kind, r->config, "mixer.", shape, r->params, &mixer))) goto done;
     open_slot(r);
     if (!golden->fault[0]) run_mixer(r, &mixer);
 done:
@@ -414,6 +467,11 @@ void marl__golden_vdn_mixer(marl__golden *golden, marl_device *device, int32_t s
 void marl__golden_qmix_mixer(marl__golden *golden, marl_device *device, int32_t shard_rows) {
     (void)shard_rows;
     mixer_case(golden, device, MARL__MIXER_QMIX);
+}
+
+void marl__golden_qplex_mixer(marl__golden *golden, marl_device *device, int32_t shard_rows) {
+    (void)shard_rows;
+    mixer_case(golden, device, MARL__MIXER_QPLEX);
 }
 
 /* ---- td_lambda_targets ---- */
@@ -473,9 +531,9 @@ void marl__golden_td_targets(marl__golden *golden, marl_device *device, int32_t 
     int32_t *memory = marl__golden_room(golden, 2 * (size_t)batch, sizeof *memory);
     placing p = {batch, slots + 1, memory, memory + batch};
     float gamma = (float)marl__golden_real(golden, "gamma", 0.99);
-    static const char *const arrays[] = {"out.td_lambda", "out.td_0", "out.td_1"};
-    float lambdas[] = {(float)marl__golden_real(golden, "td_lambda", 0.0), 0.0f, 1.0f};
-    marl__val targets[3];
+    static const char *const arrays[] = {"out.td_lambda", "out.td_0", "out.td_1", "out.q_lambda"};
+    float lambda = (float)marl__golden_real(golden, "td_lambda", 0.0), lambdas[] = {lambda, 0.0f, 1.0f, lambda};
+    marl__val targets[4];
     (void)shard_rows;
     if (!r || !rig_open(r, golden, device, NULL, 1)) goto done;
     set_rows(r, slots + 1, batch); /* checks the count; the rows follow */
@@ -485,18 +543,21 @@ void marl__golden_td_targets(marl__golden *golden, marl_device *device, int32_t 
     marl__val q = marl__input(g, "q", MARL__TEAM, 1, MARL__F32), reward = marl__input(g, "r", MARL__TEAM, 1, MARL__F32);
     marl__val ended = marl__input(g, "terminated", MARL__TEAM, 1, MARL__F32);
     marl__val mask = marl__input(g, "mask", MARL__TEAM, 1, MARL__F32);
-    for (int32_t i = 0; i < 3; i++) {
-        targets[i] = marl__td_target(g, q, reward, ended, mask, MARL__TD_LAMBDA, 0, gamma, lambdas[i]);
+    marl__val taken = marl__input(g, "q_taken", MARL__TEAM, 1, MARL__F32);
+    marl__val corrected = marl__binary(g, MARL__ADD, reward, marl__binary(g, MARL__SUB, q, taken));
+    for (int32_t i = 0; i < 4; i++) {
+        marl__val r_i = i == 3 ? corrected : reward;
+        targets[i] = marl__td_target(g, q, r_i, ended, mask, MARL__TD_LAMBDA, 0, gamma, lambdas[i]);
         marl__keep(g, targets[i], arrays[i]);
     }
     if (!make_ready(r)) goto done;
     feed_column(r, &p, q, "in.target_q_tot", slots + 1);
+    feed_column(r, &p, taken, "in.q_tot_taken", slots + 1);
     feed_column(r, &p, reward, "in.reward", slots);
     feed_column(r, &p, ended, "in.terminated", slots);
     feed_column(r, &p, mask, "in.mask", slots);
     marl__exec_run(r->exec, 0);
-    for (int32_t i = 0; i < 3; i++) compare_targets(r, &p, targets[i], arrays[i]);
-    marl__golden_leave_out(golden, "out.q_lambda");
+    for (int32_t i = 0; i < 4; i++) compare_targets(r, &p, targets[i], arrays[i]);
 done:
     if (r) rig_close(r);
     free(r);

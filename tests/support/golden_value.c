@@ -17,9 +17,12 @@ enum { UPDATES = 5 };
 /* A case being run. */
 typedef struct step_case {
     marl__golden *golden;
+    const char *algo;
     marl_config *config;
     marl__learner *learner;
     marl__episode *episodes;
+    const struct value_array *arrays;
+    size_t array_count;
     int32_t batch, slots, agents, actions, obs, state, rewards; /* slots: T + 1 */
     int32_t is_mixed;                                           /* the loss has one row a team, not one an agent */
     double losses[UPDATES], norms[UPDATES];
@@ -53,11 +56,6 @@ static int32_t hypernet_layers(const marl__golden *golden) {
     return 1;
 }
 
-static const char *algo_of(const marl__golden *golden) {
-    const char *mixer = marl__golden_word(golden, "mixer", "");
-    return *mixer ? mixer : "iql";
-}
-
 /* What both code bases name alike. */
 static void set_common(step_case *c, int32_t shard_rows) {
     marl__golden *golden = c->golden;
@@ -76,10 +74,18 @@ static void set_common(step_case *c, int32_t shard_rows) {
     carry_over(c, "rmsprop_alpha", "rmsprop_alpha");
     carry_over(c, "rmsprop_eps", "rmsprop_eps");
     set_int(c, "standardise_rewards", marl__golden_flag(golden, "standardise_rewards", 0));
-    if (!strcmp(algo_of(golden), "qmix")) {
+    if (!strcmp(c->algo, "qmix")) {
         carry_over(c, "mixing_embed_dim", "mixer.embed_dim");
         carry_over(c, "hypernet_embed", "mixer.hypernet_embed");
         set_int(c, "mixer.hypernet_layers", hypernet_layers(golden));
+    }
+    if (!strcmp(c->algo, "qplex")) {
+        carry_over(c, "num_kernel", "mixer.kernels");
+        carry_over(c, "adv_hypernet_layers", "mixer.adv_layers");
+        carry_over(c, "adv_hypernet_embed", "mixer.adv_embed");
+        carry_over(c, "hypernet_embed", "mixer.hypernet_embed");
+        set_int(c, "mixer.weighted_head", marl__golden_flag(golden, "weighted_head", 1));
+        set_int(c, "mixer.minus_one", marl__golden_flag(golden, "is_minus_one", 1));
     }
     set_int(c, "shards.rows", shard_rows);
 }
@@ -91,6 +97,7 @@ static void set_pymarl2(step_case *c) {
     double beta = 0.9;
     set_real(c, "loss_factor", 0.5);
     carry_over(c, "td_lambda", "td_lambda");
+    set_int(c, "q_lambda", marl__golden_flag(c->golden, "q_lambda", 0));
     set_text(c, "target_update", "hard");
     set_text(c, "target_unit", "updates");
     set_int(c, "target_interval", (int64_t)every);
@@ -111,6 +118,15 @@ static void set_epymarl(step_case *c) {
     if (target > 1.0) set_int(c, "target_interval", (int64_t)target);
     else set_real(c, "target_tau", target);
     set_int(c, "standardise_padding", 1);
+}
+
+/* QPLEX's own code; no copy of the targets falls into five updates. */
+static void set_qplex_original(step_case *c) {
+    set_text(c, "optimizer", "rmsprop");
+    set_real(c, "loss_factor", 1.0);
+    set_real(c, "td_lambda", 0.0);
+    set_text(c, "target_update", "hard");
+    set_int(c, "target_interval", 1000000000);
 }
 
 /* One net an agent shows in the names of the parameters. */
@@ -173,7 +189,7 @@ static float *locate(step_case *c, const char *recorded, size_t *out_count) {
     const marl__params *params = marl__learner_params(c->learner);
     char name[128];
     int32_t is_target = 0, group = -1;
-    marl__golden_param_name(recorded, name, sizeof name, &is_target, &group);
+    marl__golden_param_name(params, recorded, name, sizeof name, &is_target, &group);
     int32_t index = marl__params_find(params, name);
     float *flat = state_item(c, is_target ? "target" : "params").f32;
     if (index < 0 || group >= params->list[index].groups) {
@@ -236,13 +252,27 @@ static void compare_gradients(step_case *c) {
 typedef struct value_array {
     const char *array, *probe;
     int32_t is_integer, only_masked; /* only_masked: compared where the transition carries weight */
+    int32_t is_ahead;                /* holds values of the slot after; compared where it is bootstrapped from */
 } value_array;
 
 static const value_array value_arrays[] = {
-    {"out.agent_inputs", "agent_inputs", 0, 0}, {"out.q", "q", 0, 0},
-    {"out.target_q", "target_q", 0, 0},         {"out.greedy_action", "greedy", 1, 0},
-    {"out.q_tot", "q_tot", 0, 0},               {"out.target_q_tot", "target_q_tot", 0, 0},
-    {"out.targets", "targets", 0, 1},           {"out.mask", "mask", 0, 0},
+    {"out.agent_inputs", "agent_inputs", 0, 0, 0}, {"out.q", "q", 0, 0, 0},
+    {"out.target_q", "target_q", 0, 0, 0},         {"out.greedy_action", "greedy", 1, 0, 0},
+    {"out.q_tot", "q_tot", 0, 0, 0},               {"out.target_q_tot", "target_q_tot", 0, 0, 0},
+    {"out.targets", "targets", 0, 1, 0},           {"out.mask", "mask", 0, 0, 0},
+};
+
+/* QPLEX's team values are recorded times the mask; its original code has the targets' one slot ahead. */
+static const value_array qplex_arrays[] = {
+    {"out.q", "q", 0, 0, 0},             {"out.target_q", "target_q", 0, 0, 0},
+    {"out.greedy_action", "greedy", 1, 0, 0},     {"out.mask", "mask", 0, 0, 0},
+    {"out.q_tot", "q_tot", 0, 1, 0},     {"out.v_tot", "v_tot", 0, 1, 0},
+    {"out.adv_tot", "adv_tot", 0, 1, 0}, {"out.target_q_tot", "target_q_tot", 0, 0, 0},
+    {"out.targets", "targets", 0, 1, 0},
+};
+static const value_array original_arrays[] = {
+    {"out.mask", "mask", 0, 0, 0},       {"out.v_tot", "v_tot", 0, 1, 0},
+    {"out.adv_tot", "adv_tot", 0, 1, 0}, {"out.target_q_tot", "target_q_tot", 0, 1, 1},
 };
 
 /* Numbers a slot of one episode takes in our rows. */
@@ -258,7 +288,7 @@ static size_t probe_width(const step_case *c, const char *probe) {
 /* One slot of one episode. */
 static void fetch_slot(step_case *c, const value_array *kind, int32_t episode, int32_t slot, size_t width, double *got,
                        uint8_t *use) {
-    const void *from = marl__learner_probe(c->learner, kind->probe, episode, slot);
+    const void *from = marl__learner_probe(c->learner, kind->probe, episode, slot + kind->is_ahead);
     const float *mask = marl__learner_probe(c->learner, "mask", episode, slot);
     if (!from || !mask) {
         marl__golden_fault(c->golden, "the learner keeps no \"%s\" of episode %d, slot %d", kind->probe, (int)episode,
@@ -272,6 +302,12 @@ static void fetch_slot(step_case *c, const value_array *kind, int32_t episode, i
     }
 }
 
+static int32_t last_slot(const step_case *c, const value_array *kind, int32_t episode) {
+    const marl__episode *e = &c->episodes[episode];
+    if (!kind->is_ahead) return e->length;
+    return e->length - 1 - e->terminated;
+}
+
 static void compare_values(step_case *c, const value_array *kind) {
     size_t count = marl__golden_count(c->golden, kind->array), width = probe_width(c, kind->probe);
     int32_t slots = marl__golden_shape(c->golden, kind->array, 1);
@@ -283,7 +319,7 @@ static void compare_values(step_case *c, const value_array *kind) {
     double *got = marl__golden_room(c->golden, count, sizeof *got);
     uint8_t *use = marl__golden_room(c->golden, count, 1);
     for (int32_t b = 0; use && b < c->batch; b++)
-        for (int32_t t = 0; t <= c->episodes[b].length && t < slots; t++) {
+        for (int32_t t = 0; t <= last_slot(c, kind, b) && t < slots; t++) {
             size_t at = ((size_t)b * (size_t)slots + (size_t)t) * width;
             fetch_slot(c, kind, b, t, width, got + at, use + at);
         }
@@ -314,7 +350,7 @@ static void run_updates(step_case *c) {
         c->losses[u] = result.loss;
         c->norms[u] = result.grad_norm;
         if (u > 0) continue;
-        for (size_t i = 0; i < sizeof value_arrays / sizeof value_arrays[0]; i++) compare_values(c, &value_arrays[i]);
+        for (size_t i = 0; i < c->array_count; i++) compare_values(c, &c->arrays[i]);
         compare_gradients(c);
         compare_params(c, "after1.");
     }
@@ -335,36 +371,56 @@ static void read_sizes(step_case *c) {
     c->state = marl__golden_dim(c->golden, "state");
     c->rewards = marl__golden_shape(c->golden, "in.reward", 2);
     if (c->rewards < 1) c->rewards = 1;
-    c->is_mixed = strcmp(algo_of(c->golden), "iql") != 0;
+    c->is_mixed = strcmp(c->algo, "iql") != 0;
 }
 
-static void run_step(marl__golden *golden, marl_device *device, int32_t shard_rows, void (*set)(step_case *c)) {
-    step_case c = {.golden = golden};
+static void run_step(step_case *c, marl_device *device, int32_t shard_rows, void (*set)(step_case *c)) {
+    marl__golden *golden = c->golden;
     const marl__algo_type *type = NULL;
     char component[64];
-    snprintf(component, sizeof component, "run/%s", algo_of(golden));
-    read_sizes(&c);
-    if (!marl__golden_ok(golden, marl_config_create(NULL, component, &c.config))) return;
-    set_common(&c, shard_rows);
-    if (has_separate_nets(golden)) set_text(&c, "share", "separate");
-    set(&c);
-    read_episodes(&c);
-    if (golden->fault[0] || !marl__golden_ok(golden, marl__algo_type_find(algo_of(golden), &type))) goto done;
-    marl__team_shape shape = {c.agents, c.obs, c.actions, c.state, c.rewards, c.slots - 1};
-    if (!marl__golden_ok(golden, type->create(device, type, c.config, &shape, c.batch, 1, 1, &c.learner))) goto done;
-    read_params(&c);
-    if (!golden->fault[0]) run_updates(&c);
+    snprintf(component, sizeof component, "run/%s", c->algo);
+    read_sizes(c);
+    if (!marl__golden_ok(golden, marl_config_create(NULL, component, &c->config))) return;
+    set_common(c, shard_rows);
+    if (has_separate_nets(golden)) set_text(c, "share", "separate");
+    set(c);
+    read_episodes(c);
+    if (golden->fault[0] || !marl__golden_ok(golden, marl__algo_type_find(c->algo, &type))) goto done;
+    marl__team_shape shape = {c->agents, c->obs, c->actions, c->state, c->rewards, c->slots - 1};
+    marl_status status = type->create(device, type, c->config, &shape, c->batch, 1, 1, &c->learner);
+    if (!marl__golden_ok(golden, status)) goto done;
+    read_params(c);
+    if (!golden->fault[0]) run_updates(c);
 done:
-    marl__learner_destroy(c.learner);
-    marl_config_destroy(c.config);
+    marl__learner_destroy(c->learner);
+    marl_config_destroy(c->config);
 }
 
+static const char *algo_of(const marl__golden *golden) {
+    const char *mixer = marl__golden_word(golden, "mixer", "");
+    return *mixer ? mixer : "iql";
+}
+
+#define ARRAYS(list) .arrays = (list), .array_count = sizeof(list) / sizeof(list)[0]
+
 void marl__golden_q_step(marl__golden *golden, marl_device *device, int32_t shard_rows) {
-    run_step(golden, device, shard_rows, set_pymarl2);
+    step_case c = {.golden = golden, .algo = algo_of(golden), ARRAYS(value_arrays)};
+    run_step(&c, device, shard_rows, set_pymarl2);
 }
 
 void marl__golden_one_step(marl__golden *golden, marl_device *device, int32_t shard_rows) {
-    run_step(golden, device, shard_rows, set_epymarl);
+    step_case c = {.golden = golden, .algo = algo_of(golden), ARRAYS(value_arrays)};
+    run_step(&c, device, shard_rows, set_epymarl);
+}
+
+void marl__golden_qplex_step(marl__golden *golden, marl_device *device, int32_t shard_rows) {
+    step_case c = {.golden = golden, .algo = "qplex", ARRAYS(qplex_arrays)};
+    run_step(&c, device, shard_rows, set_pymarl2);
+}
+
+void marl__golden_qplex_original(marl__golden *golden, marl_device *device, int32_t shard_rows) {
+    step_case c = {.golden = golden, .algo = "qplex", ARRAYS(original_arrays)};
+    run_step(&c, device, shard_rows, set_qplex_original);
 }
 
 static const char *unknown_mixer(const marl__golden *golden) {
@@ -373,8 +429,13 @@ static const char *unknown_mixer(const marl__golden *golden) {
 }
 
 const char *marl__golden_q_step_skip(const marl__golden *golden) {
-    if (marl__golden_flag(golden, "q_lambda", 0)) return "Q(lambda) is not built";
     return unknown_mixer(golden);
+}
+
+/* Recorded with a reshape that no setting of ours makes; the right form is held by a reference in double precision. */
+const char *marl__golden_qtran_skip(const marl__golden *golden) {
+    (void)golden;
+    return "hidden states reach its joint network in the wrong order; tests/algos/test_qtran.c holds the right one";
 }
 
 /* EPyMARL replaces the value of a successor that has no action by -9999999, so that the step it trains past an early

@@ -39,6 +39,7 @@ void marl__graph_destroy(marl__graph *graph) {
     marl__free(heap, graph->stages);
     marl__free(heap, graph->group_map);
     marl__free(heap, graph->gradients);
+    marl__free(heap, graph->tangents);
     marl__free(heap, graph);
 }
 
@@ -188,7 +189,9 @@ marl__val marl__view(marl__graph *g, marl__val x, int32_t space, int32_t cols) {
 
 marl__val marl__stop_gradient(marl__graph *g, marl__val x) {
     if (g->status != MARL_OK || x < 0) return -1;
-    return add_alias(g, x, g->values[x].space, g->values[x].cols, 0);
+    marl__val value = add_alias(g, x, g->values[x].space, g->values[x].cols, 0);
+    if (value >= 0) g->values[value].is_stopped = 1;
+    return value;
 }
 
 marl__node *marl__add_node(marl__graph *g, int32_t op, const marl__val *in, int32_t in_count) {

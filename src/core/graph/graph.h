@@ -20,6 +20,7 @@ typedef struct marl__value {
     int32_t slot, param;  /* of a PARAM: index into graph->slots, entry of the table */
     int8_t wants_grad;    /* a gradient flows to it */
     int8_t is_kept;       /* stays alive to the end of the plan's last stage */
+    int8_t is_stopped;    /* an alias that lets no derivative through, in either direction */
 } marl__value;
 
 typedef struct marl__node {
@@ -53,6 +54,8 @@ typedef struct marl__graph {
         stage_capacity;
     int32_t *group_map;          /* agent -> group of the params in use; NULL: identity */
     marl__val *gradients;        /* during and after marl__graph_vjp: gradient of each value, -1: none */
+    marl__val *tangents;         /* during and after marl__graph_jvp, see jvp.c */
+    int32_t tangent_count;       /* values there were when it was called */
     marl_status status;
 } marl__graph;
 
@@ -109,6 +112,17 @@ marl__val marl__stop_gradient(marl__graph *g, marl__val x);
 void marl__graph_vjp(marl__graph *g, const marl__val *values, const marl__val *seeds, int32_t count);
 marl__val marl__gradient(const marl__graph *g, marl__val value); /* after vjp; -1: none flows */
 
+/* Forward mode: appends nodes, to the stage that is open, that compute how every value there is now changes when leaves
+ * change in given directions. tangents[i] belongs to values[i]: of an input or state it is a value of its shape, of a
+ * parameter one of its shape, in practice the same entry through another slot, bound to a version that holds the
+ * direction. A leaf without a tangent stands still. Tangents that nobody uses are dropped by the plan. */
+void marl__graph_jvp(marl__graph *g, const marl__val *values, const marl__val *tangents, int32_t count);
+/* The same for all parameters that the graph reads through slot; their directions are the entries of direction_slot. */
+void marl__graph_jvp_slots(marl__graph *g, int32_t slot, int32_t direction_slot);
+/* After jvp; -1: the value stands still. Fails the graph for a value that no forward mode leads to: outputs of gradient
+ * ops (there are no second derivatives) and working memory such as gru's gates. May append an alias. */
+marl__val marl__tangent(marl__graph *g, marl__val value);
+
 /* For op declarations. */
 marl__node *marl__add_node(marl__graph *g, int32_t op, const marl__val *in, int32_t in_count);
 marl__val marl__add_output(marl__graph *g, marl__node *node, int32_t space, int32_t cols, int32_t type);
@@ -121,6 +135,9 @@ typedef struct marl__op {
     int32_t primary; /* the value whose rows are cut: out[primary], or in[-1 - primary] when negative */
     /* Appends gradient nodes; din[i] is set to the gradient of in[i] (left -1: none). dout[k] -1: none flows. */
     void (*vjp)(marl__graph *g, const marl__node *node, const marl__val *dout, marl__val *din);
+    /* Appends tangent nodes; din[i] is the tangent of in[i] (-1: it stands still, but not all do); dout[0] is set to
+     * that of out[0] (left -1: it stands still). NULL: the op has no forward mode. */
+    void (*jvp)(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout);
     double (*flops)(const marl__graph *g, const marl__node *node); /* per primary row; NULL: few */
     uint32_t needed_outputs; /* bit k: out[k] has memory even when nobody reads it (working memory of the op) */
 } marl__op;

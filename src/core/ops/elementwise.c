@@ -27,15 +27,29 @@ static int needs_input(int32_t kind) {
     return kind == MARL__ABS || kind == MARL__SQUARE || kind == MARL__LOG;
 }
 
+marl__val marl__times_slope(marl__graph *g, int32_t kind, float factor, marl__val d, marl__val at) {
+    if (d < 0 || at < 0) return -1;
+    int32_t space = g->values[at].space, cols = g->values[at].cols;
+    marl__val in[] = {d, at};
+    marl__node *node = marl__add_node(g, MARL__OP_unary_grad, in, 2);
+    if (!node) return -1;
+    node->ints[0] = kind;
+    node->reals[0] = factor;
+    return marl__add_output(g, node, space, cols, MARL__F32);
+}
+
+/* The derivative is a diagonal, so both modes do the same. */
+static marl__val through_unary(marl__graph *g, const marl__node *node, marl__val d) {
+    return marl__times_slope(g, node->ints[0], node->reals[0], d,
+                             needs_input(node->ints[0]) ? node->in[0] : node->out[0]);
+}
+
 static void unary_vjp(marl__graph *g, const marl__node *node, const marl__val *dout, marl__val *din) {
-    marl__val x = node->in[0];
-    if (!g->values[x].wants_grad) return;
-    marl__val in[] = {dout[0], needs_input(node->ints[0]) ? x : node->out[0]};
-    marl__node *grad = marl__add_node(g, MARL__OP_unary_grad, in, 2);
-    if (!grad) return;
-    grad->ints[0] = node->ints[0];
-    grad->reals[0] = node->reals[0];
-    din[0] = marl__add_output(g, grad, g->values[x].space, g->values[x].cols, MARL__F32);
+    if (g->values[node->in[0]].wants_grad) din[0] = through_unary(g, node, dout[0]);
+}
+
+static void unary_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    dout[0] = through_unary(g, node, din[0]);
 }
 
 marl__val marl__binary(marl__graph *g, int32_t kind, marl__val a, marl__val b) {
@@ -61,14 +75,14 @@ static void divide_vjp(marl__graph *g, const marl__node *node, marl__val dy, mar
 
 /* MAX and MIN pass the gradient to the greater (smaller) one, to a when equal: a and b are compared through the sign
  * of their difference, which relu's gradient of a fused value gives. */
-static void extreme_vjp(marl__graph *g, const marl__node *node, marl__val dy, marl__val *din) {
+static marl__val where_b_wins(marl__graph *g, const marl__node *node, marl__val d) {
     marl__val a = node->in[0], b = node->in[1];
-    marl__val loser = node->ints[0] == MARL__MAX ? marl__binary(g, MARL__SUB, b, a) : marl__binary(g, MARL__SUB, a, b);
-    marl__val in[] = {dy, loser};
-    marl__node *grad = marl__add_node(g, MARL__OP_unary_grad, in, 2);
-    if (!grad) return;
-    grad->ints[0] = MARL__RELU;
-    din[1] = marl__add_output(g, grad, g->values[a].space, g->values[a].cols, MARL__F32);
+    int is_max = node->ints[0] == MARL__MAX;
+    return marl__times_slope(g, MARL__RELU, 1.0f, d, marl__binary(g, MARL__SUB, is_max ? b : a, is_max ? a : b));
+}
+
+static void extreme_vjp(marl__graph *g, const marl__node *node, marl__val dy, marl__val *din) {
+    din[1] = where_b_wins(g, node, dy);
     din[0] = marl__binary(g, MARL__SUB, dy, din[1]);
 }
 
@@ -94,6 +108,42 @@ static void binary_vjp(marl__graph *g, const marl__node *node, const marl__val *
     }
 }
 
-const marl__op marl__op_unary = {"unary", MARL__ROWS, 0, unary_vjp, NULL, 0};
-const marl__op marl__op_unary_grad = {"unary_grad", MARL__ROWS, 0, NULL, NULL, 0};
-const marl__op marl__op_binary = {"binary", MARL__ROWS, 0, binary_vjp, NULL, 0};
+/* Sums and differences of tangents of which one may stand still. */
+marl__val marl__add_tangents(marl__graph *g, marl__val a, marl__val b) {
+    if (a < 0 || b < 0) return a < 0 ? b : a;
+    return marl__binary(g, MARL__ADD, a, b);
+}
+
+static marl__val subtract_tangents(marl__graph *g, marl__val a, marl__val b) {
+    if (b < 0) return a;
+    return a < 0 ? marl__unary(g, MARL__NEG, b) : marl__binary(g, MARL__SUB, a, b);
+}
+
+static marl__val times(marl__graph *g, marl__val tangent, marl__val factor) {
+    return tangent < 0 ? -1 : marl__binary(g, MARL__MUL, tangent, factor);
+}
+
+static void binary_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    marl__val a = node->in[0], b = node->in[1], da = din[0], db = din[1];
+    switch (node->ints[0]) {
+    case MARL__ADD:
+        dout[0] = marl__add_tangents(g, da, db);
+        break;
+    case MARL__SUB:
+        dout[0] = subtract_tangents(g, da, db);
+        break;
+    case MARL__MUL:
+        da = times(g, da, b);
+        dout[0] = marl__add_tangents(g, da, times(g, db, a));
+        break;
+    case MARL__DIV:
+        dout[0] = marl__binary(g, MARL__DIV, subtract_tangents(g, da, times(g, db, node->out[0])), b);
+        break;
+    default:
+        dout[0] = marl__add_tangents(g, da, where_b_wins(g, node, subtract_tangents(g, db, da)));
+    }
+}
+
+const marl__op marl__op_unary = {.name = "unary", .cut = MARL__ROWS, .vjp = unary_vjp, .jvp = unary_jvp};
+const marl__op marl__op_unary_grad = {.name = "unary_grad", .cut = MARL__ROWS};
+const marl__op marl__op_binary = {.name = "binary", .cut = MARL__ROWS, .vjp = binary_vjp, .jvp = binary_jvp};

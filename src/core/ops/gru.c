@@ -5,7 +5,8 @@
 #include "core/ops/ops.h"
 
 static double gru_flops(const marl__graph *g, const marl__node *node) {
-    const marl__param *w = marl__param_of(g, node->op == MARL__OP_gru ? node->in[1] : node->in[3]);
+    int32_t at = node->op == MARL__OP_gru ? 1 : node->op == MARL__OP_gru_grad ? 3 : 4;
+    const marl__param *w = marl__param_of(g, node->in[at]);
     return 2.0 * w->rows * w->cols + 30.0 * w->cols;
 }
 
@@ -57,6 +58,20 @@ static void gru_vjp(marl__graph *g, const marl__node *node, const marl__val *dou
     din[3] = dh0;
 }
 
+/* What W_h and b_h do to the hidden side of the gates is one product for all slots, like the input gates; the rest is
+ * sequential. */
+static void gru_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    marl__val weight = node->in[1], h0 = node->in[3], reset = node->in[4], h = node->out[0], hidden_gates = -1;
+    int32_t space = g->values[h].space, hidden = g->values[h].cols;
+    if (din[1] >= 0 || din[2] >= 0)
+        hidden_gates = marl__linear_param_tangent(g, marl__shift_time(g, h, h0, reset), weight, din[1], din[2]);
+    marl__val in[] = {din[0], hidden_gates, h, node->out[1], weight, h0, reset, din[3]};
+    marl__node *tangent = marl__add_node(g, MARL__OP_gru_jvp, in, 8);
+    if (!tangent) return;
+    marl__set_groups_from(g, tangent, weight);
+    dout[0] = marl__add_output(g, tangent, space, hidden, MARL__F32);
+}
+
 marl__val marl__shift_time(marl__graph *g, marl__val x, marl__val x0, marl__val reset) {
     if (!marl__check_cols(g, "shift_time", "x", x, 0)) return -1;
     if (!check_memory(g, "shift_time", g->values[x].space, g->values[x].cols, x0, reset)) return -1;
@@ -66,7 +81,17 @@ marl__val marl__shift_time(marl__graph *g, marl__val x, marl__val x0, marl__val 
     return node ? marl__add_output(g, node, space, cols, MARL__F32) : -1;
 }
 
+static void shift_time_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    marl__val x = din[0] < 0 ? marl__affine(g, node->in[0], 0.0f, 0.0f) : din[0];
+    dout[0] = marl__shift_time(g, x, din[1], node->in[2]);
+}
+
 /* gru_grad's dh0 doubles as the carry from slot to slot, so it always has memory. */
-const marl__op marl__op_gru = {"gru", MARL__STEPS, 0, gru_vjp, gru_flops, 0};
-const marl__op marl__op_gru_grad = {"gru_grad", MARL__STEPS_BACK, 0, NULL, gru_flops, 1u << 2};
-const marl__op marl__op_shift_time = {"shift_time", MARL__STEPS, 0, NULL, NULL, 0};
+const marl__op marl__op_gru = {
+    .name = "gru", .cut = MARL__STEPS, .vjp = gru_vjp, .jvp = gru_jvp, .flops = gru_flops,
+};
+const marl__op marl__op_gru_grad = {
+    .name = "gru_grad", .cut = MARL__STEPS_BACK, .flops = gru_flops, .needed_outputs = 1u << 2,
+};
+const marl__op marl__op_gru_jvp = {.name = "gru_jvp", .cut = MARL__STEPS, .flops = gru_flops};
+const marl__op marl__op_shift_time = {.name = "shift_time", .cut = MARL__STEPS, .jvp = shift_time_jvp};

@@ -33,6 +33,19 @@ static void layer_norm_vjp(marl__graph *g, const marl__node *node, const marl__v
     }
 }
 
-const marl__op marl__op_layer_norm = {"layer_norm", MARL__ROWS, 0, layer_norm_vjp, NULL, 1u << 1};
-const marl__op marl__op_layer_norm_grad = {"layer_norm_grad", MARL__ROWS, 0, NULL, NULL, 0};
-const marl__op marl__op_layer_norm_param_grad = {"layer_norm_param_grad", MARL__CHAINS, -1, NULL, NULL, 0};
+static void layer_norm_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    marl__val x = node->in[0], scale = node->in[1];
+    int32_t space = g->values[x].space, cols = g->values[x].cols;
+    marl__val in[] = {din[0], x, node->out[1], scale, din[1], din[2]};
+    marl__node *tangent = marl__add_node(g, MARL__OP_layer_norm_jvp, in, 6);
+    if (!tangent) return;
+    marl__set_groups_from(g, tangent, scale);
+    dout[0] = marl__add_output(g, tangent, space, cols, MARL__F32);
+}
+
+const marl__op marl__op_layer_norm = {
+    .name = "layer_norm", .cut = MARL__ROWS, .vjp = layer_norm_vjp, .jvp = layer_norm_jvp, .needed_outputs = 1u << 1,
+};
+const marl__op marl__op_layer_norm_grad = {.name = "layer_norm_grad", .cut = MARL__ROWS};
+const marl__op marl__op_layer_norm_param_grad = {.name = "layer_norm_param_grad", .cut = MARL__CHAINS, .primary = -1};
+const marl__op marl__op_layer_norm_jvp = {.name = "layer_norm_jvp", .cut = MARL__ROWS};

@@ -25,29 +25,54 @@ marl__val marl__linear(marl__graph *g, marl__val x, marl__val weight, marl__val 
     return marl__add_output(g, node, space, out, MARL__F32);
 }
 
+static marl__val linear_dx(marl__graph *g, marl__val dy, marl__val weight) {
+    if (g->status != MARL_OK) return -1;
+    int32_t space = g->values[dy].space;
+    marl__val in[] = {dy, weight};
+    marl__node *node = marl__add_node(g, MARL__OP_linear_dx, in, 2);
+    if (!node) return -1;
+    marl__set_groups_from(g, node, weight);
+    return marl__add_output(g, node, space, marl__param_of(g, weight)->cols, MARL__F32);
+}
+
 static void linear_vjp(marl__graph *g, const marl__node *node, const marl__val *dout, marl__val *din) {
     marl__val x = node->in[0], weight = node->in[1], bias = node->in[2], dy = dout[0];
-    if (node->ints[0] != MARL__IDENTITY) {
-        marl__val in[] = {dy, node->out[0]};
-        marl__node *chain = marl__add_node(g, MARL__OP_unary_grad, in, 2);
-        if (!chain) return;
-        chain->ints[0] = node->ints[0];
-        dy = marl__add_output(g, chain, g->values[dy].space, g->values[dy].cols, MARL__F32);
-    }
+    if (node->ints[0] != MARL__IDENTITY) dy = marl__times_slope(g, node->ints[0], 1.0f, dy, node->out[0]);
     if (g->status == MARL_OK && g->values[weight].wants_grad) {
         marl__val in[] = {dy, x, weight, bias};
         marl__node *grad = marl__add_node(g, MARL__OP_linear_grad, in, 4);
         marl__set_groups_from(g, grad, weight);
     }
-    if (g->status == MARL_OK && g->values[x].wants_grad) {
-        marl__val in[] = {dy, weight};
-        marl__node *dx = marl__add_node(g, MARL__OP_linear_dx, in, 2);
-        if (!dx) return;
-        marl__set_groups_from(g, dx, weight);
-        din[0] = marl__add_output(g, dx, g->values[x].space, g->values[x].cols, MARL__F32);
-    }
+    if (g->status == MARL_OK && g->values[x].wants_grad) din[0] = linear_dx(g, dy, weight);
 }
 
-const marl__op marl__op_linear = {"linear", MARL__ROWS, 0, linear_vjp, product_flops, 0};
-const marl__op marl__op_linear_dx = {"linear_dx", MARL__ROWS, 0, NULL, product_flops, 0};
-const marl__op marl__op_linear_grad = {"linear_grad", MARL__CHAINS, -1, NULL, product_flops, 0};
+marl__val marl__linear_param_tangent(marl__graph *g, marl__val x, marl__val weight, marl__val dweight,
+                                     marl__val dbias) {
+    if (dweight >= 0) return marl__linear(g, x, dweight, dbias, MARL__IDENTITY);
+    if (dbias < 0) return -1;
+    return marl__linear(g, marl__affine(g, x, 0.0f, 0.0f), weight, dbias, MARL__IDENTITY); /* every row is the bias */
+}
+
+/* y' = act'(y) (x' W^T + x W'^T + b'). */
+static void linear_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    marl__val x = node->in[0], weight = node->in[1], bias = din[1] < 0 ? din[2] : -1, sum = -1;
+    if (din[0] >= 0) sum = marl__linear(g, din[0], weight, bias, MARL__IDENTITY);
+    if (din[0] < 0 || din[1] >= 0)
+        sum = marl__add_tangents(g, sum, marl__linear_param_tangent(g, x, weight, din[1], din[2]));
+    dout[0] = node->ints[0] == MARL__IDENTITY ? sum : marl__times_slope(g, node->ints[0], 1.0f, sum, node->out[0]);
+}
+
+static void linear_dx_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    marl__val by_dy = din[0] < 0 ? -1 : linear_dx(g, din[0], node->in[1]);
+    dout[0] = marl__add_tangents(g, by_dy, din[1] < 0 ? -1 : linear_dx(g, node->in[0], din[1]));
+}
+
+const marl__op marl__op_linear = {
+    .name = "linear", .cut = MARL__ROWS, .vjp = linear_vjp, .jvp = linear_jvp, .flops = product_flops,
+};
+const marl__op marl__op_linear_dx = {
+    .name = "linear_dx", .cut = MARL__ROWS, .jvp = linear_dx_jvp, .flops = product_flops,
+};
+const marl__op marl__op_linear_grad = {
+    .name = "linear_grad", .cut = MARL__CHAINS, .primary = -1, .flops = product_flops,
+};

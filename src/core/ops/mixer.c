@@ -4,7 +4,8 @@
 #include "core/ops/ops.h"
 
 static double mix_flops(const marl__graph *g, const marl__node *node) {
-    return 2.0 * g->values[node->in[node->op == MARL__OP_qmix_mix ? 1 : 2]].cols;
+    int32_t w1 = node->op == MARL__OP_qmix_mix ? 1 : node->op == MARL__OP_qmix_mix_grad ? 2 : 5;
+    return 2.0 * g->values[node->in[w1]].cols;
 }
 
 marl__val marl__qmix_mix(marl__graph *g, marl__val q, marl__val w1, marl__val b1, marl__val w2, marl__val b2) {
@@ -35,5 +36,22 @@ static void qmix_vjp(marl__graph *g, const marl__node *node, const marl__val *do
     din[4] = dout[0];
 }
 
-const marl__op marl__op_qmix_mix = {"qmix_mix", MARL__ROWS, 0, qmix_vjp, mix_flops, 0};
-const marl__op marl__op_qmix_mix_grad = {"qmix_mix_grad", MARL__ROWS, 0, NULL, mix_flops, 0xf};
+/* b2 is added to the mixing, so its tangent is added to that of the rest. */
+static void qmix_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    marl__val mixed = -1;
+    if (din[0] >= 0 || din[1] >= 0 || din[2] >= 0 || din[3] >= 0) {
+        marl__val in[] = {din[0], din[1], din[2], din[3], node->in[0], node->in[1], node->in[3], node->out[1]};
+        marl__node *tangent = marl__add_node(g, MARL__OP_qmix_mix_jvp, in, 8);
+        if (!tangent) return;
+        mixed = marl__add_output(g, tangent, MARL__TEAM, 1, MARL__F32);
+    }
+    dout[0] = marl__add_tangents(g, mixed, din[4]);
+}
+
+const marl__op marl__op_qmix_mix = {
+    .name = "qmix_mix", .cut = MARL__ROWS, .vjp = qmix_vjp, .jvp = qmix_jvp, .flops = mix_flops,
+};
+const marl__op marl__op_qmix_mix_grad = {
+    .name = "qmix_mix_grad", .cut = MARL__ROWS, .flops = mix_flops, .needed_outputs = 0xf,
+};
+const marl__op marl__op_qmix_mix_jvp = {.name = "qmix_mix_jvp", .cut = MARL__ROWS, .flops = mix_flops};

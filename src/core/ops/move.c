@@ -17,6 +17,16 @@ marl__val marl__sum_agents(marl__graph *g, marl__val x) {
     return one_in(g, MARL__OP_sum_agents, x, MARL__TEAM, g->values[x].cols, MARL__F32);
 }
 
+static void spread_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    (void)node;
+    dout[0] = marl__spread(g, din[0]);
+}
+
+static void sum_agents_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    (void)node;
+    dout[0] = marl__sum_agents(g, din[0]);
+}
+
 static void spread_vjp(marl__graph *g, const marl__node *node, const marl__val *dout, marl__val *din) {
     (void)node;
     din[0] = marl__sum_agents(g, dout[0]);
@@ -40,6 +50,27 @@ marl__val marl__concat(marl__graph *g, const marl__val *values, int32_t count) {
     if (count == 1) return values[0];
     marl__node *node = marl__add_node(g, MARL__OP_concat, values, count);
     return node ? marl__add_output(g, node, space, cols, MARL__F32) : -1;
+}
+
+static int32_t columns_of(const marl__graph *g, const marl__node *node, int32_t first, int32_t end) {
+    int32_t cols = 0;
+    for (int32_t i = first; i < end; i++) cols += g->values[node->in[i]].cols;
+    return cols;
+}
+
+/* Each run of neighbours that move is put together, then padded to the whole width. */
+static void concat_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    int32_t count = node->in_count, cols = columns_of(g, node, 0, count);
+    for (int32_t first = 0, end; first < count; first = end) {
+        for (end = first; end < count && din[end] >= 0;) end++;
+        if (end == first) {
+            end++;
+            continue;
+        }
+        marl__val run = marl__concat(g, din + first, end - first);
+        if (end - first < count) run = marl__pad(g, run, columns_of(g, node, 0, first), cols);
+        dout[0] = marl__add_tangents(g, dout[0], run);
+    }
 }
 
 static void concat_vjp(marl__graph *g, const marl__node *node, const marl__val *dout, marl__val *din) {
@@ -84,6 +115,14 @@ static void pad_vjp(marl__graph *g, const marl__node *node, const marl__val *dou
     din[0] = marl__slice(g, dout[0], node->ints[0], g->values[node->in[0]].cols);
 }
 
+static void slice_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    dout[0] = marl__slice(g, din[0], node->ints[0], node->ints[1]);
+}
+
+static void pad_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    dout[0] = marl__pad(g, din[0], node->ints[0], node->ints[1]);
+}
+
 marl__val marl__one_hot(marl__graph *g, marl__val index, int32_t cols) {
     if (!marl__check_index(g, "one_hot", "index", index, -1)) return -1;
     int32_t space = g->values[index].space;
@@ -107,13 +146,25 @@ marl__val marl__select(marl__graph *g, marl__val x, marl__val index) {
     return node ? marl__add_output(g, node, space, 1, MARL__F32) : -1;
 }
 
-static void select_vjp(marl__graph *g, const marl__node *node, const marl__val *dout, marl__val *din) {
-    int32_t space = g->values[node->in[0]].space, cols = g->values[node->in[0]].cols;
-    marl__val in[] = {dout[0], node->in[1]};
+static marl__val select_grad(marl__graph *g, marl__val dy, marl__val index, int32_t cols) {
+    int32_t space = g->values[dy].space;
+    marl__val in[] = {dy, index};
     marl__node *grad = marl__add_node(g, MARL__OP_select_grad, in, 2);
-    if (!grad) return;
+    if (!grad) return -1;
     grad->ints[0] = cols;
-    din[0] = marl__add_output(g, grad, space, cols, MARL__F32);
+    return marl__add_output(g, grad, space, cols, MARL__F32);
+}
+
+static void select_vjp(marl__graph *g, const marl__node *node, const marl__val *dout, marl__val *din) {
+    din[0] = select_grad(g, dout[0], node->in[1], g->values[node->in[0]].cols);
+}
+
+static void select_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    dout[0] = marl__select(g, din[0], node->in[1]);
+}
+
+static void select_grad_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    dout[0] = select_grad(g, din[0], node->in[1], node->ints[0]);
 }
 
 marl__val marl__argmax(marl__graph *g, marl__val x, marl__val mask) {
@@ -148,15 +199,27 @@ static void spread_rows_vjp(marl__graph *g, const marl__node *node, const marl__
     din[0] = marl__sum_rows(g, dout[0]);
 }
 
-const marl__op marl__op_spread = {"spread", MARL__ROWS, 0, spread_vjp, NULL, 0};
-const marl__op marl__op_sum_agents = {"sum_agents", MARL__ROWS, 0, sum_agents_vjp, NULL, 0};
-const marl__op marl__op_concat = {"concat", MARL__ROWS, 0, concat_vjp, NULL, 0};
-const marl__op marl__op_slice = {"slice", MARL__ROWS, 0, slice_vjp, NULL, 0};
-const marl__op marl__op_pad = {"pad", MARL__ROWS, 0, pad_vjp, NULL, 0};
-const marl__op marl__op_one_hot = {"one_hot", MARL__ROWS, 0, NULL, NULL, 0};
-const marl__op marl__op_agent_id = {"agent_id", MARL__ROWS, 0, NULL, NULL, 0};
-const marl__op marl__op_select = {"select", MARL__ROWS, 0, select_vjp, NULL, 0};
-const marl__op marl__op_select_grad = {"select_grad", MARL__ROWS, 0, NULL, NULL, 0};
-const marl__op marl__op_argmax = {"argmax", MARL__ROWS, 0, NULL, NULL, 0};
-const marl__op marl__op_sum_rows = {"sum_rows", MARL__WHOLE, 0, sum_rows_vjp, NULL, 0};
-const marl__op marl__op_spread_rows = {"spread_rows", MARL__ROWS, 0, spread_rows_vjp, NULL, 0};
+static void sum_rows_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    (void)node;
+    dout[0] = marl__sum_rows(g, din[0]);
+}
+
+static void spread_rows_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    dout[0] = marl__spread_rows(g, din[0], node->ints[0]);
+}
+
+#define MOVE(op) const marl__op marl__op_##op = {.name = #op, .cut = MARL__ROWS, .vjp = op##_vjp, .jvp = op##_jvp}
+MOVE(spread);
+MOVE(sum_agents);
+MOVE(concat);
+MOVE(slice);
+MOVE(pad);
+MOVE(select);
+MOVE(spread_rows);
+const marl__op marl__op_sum_rows = {
+    .name = "sum_rows", .cut = MARL__WHOLE, .vjp = sum_rows_vjp, .jvp = sum_rows_jvp,
+};
+const marl__op marl__op_select_grad = {.name = "select_grad", .cut = MARL__ROWS, .jvp = select_grad_jvp};
+const marl__op marl__op_one_hot = {.name = "one_hot", .cut = MARL__ROWS, .jvp = marl__constant_jvp};
+const marl__op marl__op_agent_id = {.name = "agent_id", .cut = MARL__ROWS, .jvp = marl__constant_jvp};
+const marl__op marl__op_argmax = {.name = "argmax", .cut = MARL__ROWS, .jvp = marl__constant_jvp};

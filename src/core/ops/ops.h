@@ -18,6 +18,14 @@ int marl__check_index(marl__graph *g, const char *op, const char *what, marl__va
 int marl__check_param(marl__graph *g, const char *op, const char *what, marl__val value, int32_t rows, int32_t cols,
                       int32_t space);
 const marl__param *marl__param_of(const marl__graph *g, marl__val value); /* NULL: no parameter */
+/* d times the derivative of a function: its value or its argument is `at`, see unary_grad. factor: of an affine one. */
+marl__val marl__times_slope(marl__graph *g, int32_t kind, float factor, marl__val d, marl__val at);
+/* a + b where one, or both, may be -1 for a tangent that stands still. */
+marl__val marl__add_tangents(marl__graph *g, marl__val a, marl__val b);
+/* Tangent of x W^T + b from those of W and b (-1: stands still); -1 if both stand still. */
+marl__val marl__linear_param_tangent(marl__graph *g, marl__val x, marl__val weight, marl__val dweight, marl__val dbias);
+/* The jvp of ops whose value is a constant wherever it has a derivative. */
+void marl__constant_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout);
 /* Sets groups and map of a node from one of its parameters. */
 void marl__set_groups_from(marl__graph *g, marl__node *node, marl__val param);
 

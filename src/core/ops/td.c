@@ -39,14 +39,25 @@ marl__val marl__td_loss(marl__graph *g, marl__val q, marl__val target, marl__val
     return node ? marl__add_output(g, node, MARL__ONE, 4, MARL__F32) : -1;
 }
 
+static marl__val loss_slope(marl__graph *g, const marl__node *node) {
+    int32_t space = g->values[node->in[0]].space;
+    marl__node *grad = marl__add_node(g, MARL__OP_td_loss_grad, node->in, 4);
+    return grad ? marl__add_output(g, grad, space, 1, MARL__F32) : -1;
+}
+
 /* Only the first column is the loss; it is differentiated with seed 1 whatever the seed's value (a loss is an end). */
 static void td_loss_vjp(marl__graph *g, const marl__node *node, const marl__val *dout, marl__val *din) {
     (void)dout;
-    int32_t space = g->values[node->in[0]].space;
-    marl__node *grad = marl__add_node(g, MARL__OP_td_loss_grad, node->in, 4);
-    if (grad) din[0] = marl__add_output(g, grad, space, 1, MARL__F32);
+    din[0] = loss_slope(g, node);
 }
 
-const marl__op marl__op_td_target = {"td_target", MARL__WHOLE, 0, NULL, NULL, 0};
-const marl__op marl__op_td_loss = {"td_loss", MARL__WHOLE, 0, td_loss_vjp, NULL, 0};
-const marl__op marl__op_td_loss_grad = {"td_loss_grad", MARL__WHOLE, 0, NULL, NULL, 0};
+/* Target, mask and scale are constants of the loss; the columns behind it are for reports and count as constants. */
+static void td_loss_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
+    if (din[0] < 0) return;
+    marl__val terms = marl__binary(g, MARL__MUL, loss_slope(g, node), din[0]);
+    dout[0] = marl__pad(g, marl__sum_rows(g, terms), 0, 4);
+}
+
+const marl__op marl__op_td_target = {.name = "td_target", .cut = MARL__WHOLE, .jvp = marl__constant_jvp};
+const marl__op marl__op_td_loss = {.name = "td_loss", .cut = MARL__WHOLE, .vjp = td_loss_vjp, .jvp = td_loss_jvp};
+const marl__op marl__op_td_loss_grad = {.name = "td_loss_grad", .cut = MARL__WHOLE};

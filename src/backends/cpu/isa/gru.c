@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gru and its gradient, one slot at a time. The products of the inputs were done for all slots at once (xg); what is
- * left for a slot is one small product and the gates:
+/* gru, its gradient and its tangent, one slot at a time. The products of the inputs were done for all slots at once
+ * (xg); what is left for a slot is one small product and the gates:
  *
  *     hg = Whh h' + bhh                   h' = hidden state of the slot before: h0 in slot 0, 0 at a reset
  *     r = sigmoid(xg_r + hg_r)            z = sigmoid(xg_z + hg_z)            n = tanh(xg_n + r hg_n)
@@ -219,4 +219,94 @@ void MARL__ISA(marl__run_gru_grad)(const marl__call *call, int32_t first, int32_
 
 size_t MARL__ISA(marl__scratch_gru_grad)(const marl__call *call) {
     return (size_t)block_rows(call) * 5 * (size_t)call->in[1].cols * sizeof(float);
+}
+
+/* One row of gru_jvp. dxg, fixed: the tangents of the input gates, and of the hidden gates but for what comes through
+ * the tangent of h'; NULL: they stand still. dhg: what does come through it. start: the tangent of h'. */
+typedef struct tangent_row {
+    const float *dxg, *fixed, *dhg, *before, *saved, *start;
+    float *dh;
+} tangent_row;
+
+MARL__LANE_FN v16 load_or_zero(const float *x, int32_t at, int32_t n) {
+    return x ? v16_load_n(x + at, n) : v16_zero();
+}
+
+/* Columns [c, c + n). */
+MARL__LANE_FN void tangent_lanes(int32_t H, int32_t c, int32_t n, const tangent_row *row) {
+    const v16 r = v16_load_n(row->saved + c, n), z = v16_load_n(row->saved + H + c, n);
+    const v16 new = v16_load_n(row->saved + 2 * H + c, n), hn = v16_load_n(row->saved + 3 * H + c, n);
+    v16 hidden[3], input[3];
+
+    for (int32_t k = 0; k < 3; k++) {
+        hidden[k] = v16_add(v16_load_n(row->dhg + k * H + c, n), load_or_zero(row->fixed, k * H + c, n));
+        input[k] = load_or_zero(row->dxg, k * H + c, n);
+    }
+    const v16 dr = v16_mul(v16_add(input[0], hidden[0]), v16_mul(r, one_minus(r)));
+    const v16 dz = v16_mul(v16_add(input[1], hidden[1]), v16_mul(z, one_minus(z)));
+    const v16 inside = v16_fma(r, hidden[2], v16_fma(dr, hn, input[2]));
+    const v16 dn = v16_mul(inside, v16_fnma(new, new, v16_set1(1.0f)));
+    const v16 past = v16_fma(z, v16_sub(v16_load_n(row->start + c, n), dn), dn);
+    v16_store_n(row->dh + c, n, v16_fma(dz, v16_sub(v16_load_n(row->before + c, n), new), past));
+}
+
+static void gate_tangents(int32_t H, const tangent_row *row) {
+    int32_t c = 0;
+
+    for (; c + 16 <= H; c += 16) tangent_lanes(H, c, 16, row);
+    if (c < H) tangent_lanes(H, c, H - c, row);
+}
+
+/* dhg = dh' Whh^T for a block of rows. */
+static void tangent_products(const marl__call *call, int32_t rows, const float *start, float *dhg) {
+    const int32_t H = call->out[0].cols, parts = parts_of(call);
+    const size_t packed_stride = call->products->packed_floats(3 * H, H), stride = 3 * (size_t)H * (size_t)H;
+
+    for (int32_t part = 0; part < parts; part++) {
+        const size_t group = (size_t)group_of(call, part);
+        call->products->product(rows / parts, 3 * H, H, start + (ptrdiff_t)part * H, parts * H,
+                                call->packed[4] + group * packed_stride,
+                                (const float *)call->in[4].data + group * stride, 0, NULL, MARL__IDENTITY,
+                                dhg + (ptrdiff_t)part * 3 * H, parts * 3 * H);
+    }
+}
+
+/* Working memory of a block of gru_jvp: hidden states and tangents it starts from, tangents of the hidden gates. */
+typedef struct tangent_room { float *before, *start, *dhg; } tangent_room;
+
+/* values, tangents: the slot seen in h and in its tangent. */
+static void tangent_block(const marl__call *call, const slot *values, const slot *tangents, int32_t at, int32_t rows,
+                          const tangent_room *room) {
+    const int32_t H = call->out[0].cols;
+    const float *before = start_states(values, at, rows, H, room->before);
+    const float *start = start_states(tangents, at, rows, H, room->start);
+
+    tangent_products(call, rows, start, room->dhg);
+    for (int32_t r = 0; r < rows; r++) {
+        const int32_t row = values->row + at + r;
+        const tangent_row views = {
+            .dxg = row_or_null(&call->in[0], row), .fixed = row_or_null(&call->in[1], row),
+            .dhg = room->dhg + (ptrdiff_t)r * 3 * H, .before = before + (ptrdiff_t)r * H,
+            .saved = row_of(&call->in[3], row), .start = start + (ptrdiff_t)r * H, .dh = row_of(&call->out[0], row),
+        };
+        gate_tangents(H, &views);
+    }
+}
+
+void MARL__ISA(marl__run_gru_jvp)(const marl__call *call, int32_t first, int32_t count) {
+    const int32_t H = call->out[0].cols, block = block_rows(call);
+    float *scratch = call->scratch;
+    const ptrdiff_t size = (ptrdiff_t)block * H;
+    const tangent_room room = {.before = scratch, .start = scratch + size, .dhg = scratch + 2 * size};
+
+    for (int32_t t = first; t < first + count; t++) {
+        const slot values = slot_at(call, t, &call->in[2], call->in[5].data, call->in[6].data);
+        const slot tangents = slot_at(call, t, &call->out[0], call->in[7].data, call->in[6].data);
+        for (int32_t at = 0; at < values.rows; at += block)
+            tangent_block(call, &values, &tangents, at, values.rows - at < block ? values.rows - at : block, &room);
+    }
+}
+
+size_t MARL__ISA(marl__scratch_gru_jvp)(const marl__call *call) {
+    return (size_t)block_rows(call) * 5 * (size_t)call->out[0].cols * sizeof(float);
 }

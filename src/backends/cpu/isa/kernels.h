@@ -19,10 +19,16 @@
 
 size_t MARL__ISA(marl__scratch_gru)(const marl__call *call);
 size_t MARL__ISA(marl__scratch_gru_grad)(const marl__call *call);
+size_t MARL__ISA(marl__scratch_gru_jvp)(const marl__call *call);
 
 /* Row `row` of a tensor; sizes are within what the plan allocated, so 64-bit offsets cannot overflow. */
 static inline float *row_of(const marl__tensor *tensor, int32_t row) {
     return (float *)tensor->data + (ptrdiff_t)row * tensor->cols;
+}
+
+/* The same of an optional input. */
+static inline const float *row_or_null(const marl__tensor *tensor, int32_t row) {
+    return tensor->data ? row_of(tensor, row) : NULL;
 }
 
 static inline int32_t *index_row_of(const marl__tensor *tensor, int32_t row) {

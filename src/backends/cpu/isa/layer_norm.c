@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* layer_norm over the columns of a row and its gradients, with biased variance:
+/* layer_norm over the columns of a row, its gradients and its tangent, with biased variance:
  *
  *     xhat = (x - mean) / sqrt(variance + eps)        y = scale xhat + shift
  *     dx = (g - mean(g) - xhat mean(g xhat)) / sqrt(variance + eps),  g = scale dy
+ *     y' = scale (x' - mean(x') - xhat mean(x' xhat)) / sqrt(variance + eps) + scale' xhat + shift'
  *
  * saved holds mean and 1 / sqrt(variance + eps). Variance comes from a second pass over the row, which is in the
  * nearest cache by then: the sum of squares less the squared mean would cancel. */
@@ -96,4 +97,39 @@ void MARL__ISA(marl__run_layer_norm_param_grad)(const marl__call *call, int32_t 
         for (int32_t at = 0; at < cols; at += COLUMN_BLOCK)
             add_param_sums(call, first + part, first + count, parts, at,
                            cols - at < COLUMN_BLOCK ? cols - at : COLUMN_BLOCK);
+}
+
+/* y = scale times the tangent of xhat; dx: the tangent of x. */
+static void tangent_of_x(int32_t cols, const float *dx, const float *x, const float *saved, const float *scale,
+                         float *y) {
+    v16 dot = v16_zero();
+
+    for (int32_t c = 0; c < cols; c += 16) { /* lanes beyond the row have dx = 0 */
+        const v16 away = v16_sub(v16_load_n(x + c, cols - c), v16_set1(saved[0]));
+        dot = v16_add(dot, v16_mul(v16_load_n(dx + c, cols - c), v16_mul(away, v16_set1(saved[1]))));
+    }
+    const float mean = mean_of(dx, cols), slope = v16_reduce_add(dot) / (float)cols;
+    for (int32_t c = 0; c < cols; c++)
+        y[c] = scale[c] * (saved[1] * (dx[c] - mean - (x[c] - saved[0]) * saved[1] * slope));
+}
+
+/* Inputs: the tangent of x, x, saved, scale, the tangents of scale and shift; tangents may be absent. */
+void MARL__ISA(marl__run_layer_norm_jvp)(const marl__call *call, int32_t first, int32_t count) {
+    const int32_t cols = call->in[1].cols;
+
+    for (int32_t row = first; row < first + count; row++) {
+        const float *x = row_of(&call->in[1], row), *saved = row_of(&call->in[2], row);
+        float *y = row_of(&call->out[0], row);
+        memset(y, 0, (size_t)cols * sizeof *y);
+        if (call->in[0].data)
+            tangent_of_x(cols, row_of(&call->in[0], row), x, saved, params_of(call, 3, row, cols), y);
+        if (call->in[4].data) {
+            const float *dscale = params_of(call, 4, row, cols);
+            for (int32_t c = 0; c < cols; c++) y[c] += dscale[c] * ((x[c] - saved[0]) * saved[1]);
+        }
+        if (call->in[5].data) {
+            const float *dshift = params_of(call, 5, row, cols);
+            for (int32_t c = 0; c < cols; c++) y[c] += dshift[c];
+        }
+    }
 }

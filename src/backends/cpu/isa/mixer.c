@@ -79,3 +79,52 @@ void MARL__ISA(marl__run_qmix_mix_grad)(const marl__call *call, int32_t first, i
         grad_layer_1(&m, N, E);
     }
 }
+
+/* One row of the tangent; a tangent that is NULL stands still. */
+typedef struct mix_tangent {
+    const float *dq, *dw1, *db1, *dw2, *q, *w1, *w2, *hid;
+} mix_tangent;
+
+/* Tangent of pre in columns [e, e + 16). */
+MARL__LANE_FN v16 tangent_layer_1(const mix_tangent *m, int32_t N, int32_t E, int32_t e) {
+    v16 sum = m->db1 ? v16_load_n(m->db1 + e, E - e) : v16_zero();
+
+    for (int32_t i = 0; i < N; i++) {
+        const ptrdiff_t at = (ptrdiff_t)i * E + e;
+        const v16 w1 = v16_load_n(m->w1 + at, E - e);
+        if (m->dq) sum = v16_fma(v16_set1(m->dq[i]), v16_abs(w1), sum);
+        if (m->dw1) sum = v16_fma(v16_set1(m->q[i]), times_sign(v16_load_n(m->dw1 + at, E - e), w1), sum);
+    }
+    return sum;
+}
+
+/* Lanes beyond E: w2 = 0 there, and so is its tangent. */
+static float tangent_row(const mix_tangent *m, int32_t N, int32_t E) {
+    const v16 one = v16_set1(1.0f);
+    v16 total = v16_zero();
+
+    for (int32_t e = 0; e < E; e += 16) {
+        const v16 w2 = v16_load_n(m->w2 + e, E - e), hid = v16_load_n(m->hid + e, E - e);
+        if (m->dq || m->dw1 || m->db1) {
+            const v16 slope = v16_select(v16_gt(hid, v16_zero()), one, v16_add(hid, one));
+            total = v16_fma(v16_mul(tangent_layer_1(m, N, E, e), slope), v16_abs(w2), total);
+        }
+        if (m->dw2) total = v16_fma(hid, times_sign(v16_load_n(m->dw2 + e, E - e), w2), total);
+    }
+    return v16_reduce_add(total);
+}
+
+/* Inputs: tangents of q, w1, b1 and w2, each may be absent; q, w1, w2, hid. */
+void MARL__ISA(marl__run_qmix_mix_jvp)(const marl__call *call, int32_t first, int32_t count) {
+    const int32_t N = call->in[4].cols, E = call->in[6].cols;
+
+    for (int32_t row = first; row < first + count; row++) {
+        const mix_tangent m = {
+            .dq = row_or_null(&call->in[0], row), .dw1 = row_or_null(&call->in[1], row),
+            .db1 = row_or_null(&call->in[2], row), .dw2 = row_or_null(&call->in[3], row),
+            .q = row_of(&call->in[4], row), .w1 = row_of(&call->in[5], row), .w2 = row_of(&call->in[6], row),
+            .hid = row_of(&call->in[7], row),
+        };
+        row_of(&call->out[0], row)[0] = tangent_row(&m, N, E);
+    }
+}

@@ -7,6 +7,7 @@ extern const marl__kernel MARL__ISA(marl__cpu_kernels)[MARL__OP_COUNT];
 #define SCRATCH_OF(op)                                              \
     (op) == MARL__OP_gru        ? MARL__ISA(marl__scratch_gru)      \
     : (op) == MARL__OP_gru_grad ? MARL__ISA(marl__scratch_gru_grad) \
+    : (op) == MARL__OP_gru_jvp  ? MARL__ISA(marl__scratch_gru_jvp)  \
                                 : NULL
 
 #define MARL_OP(name) [MARL__OP_##name] = {MARL__ISA(marl__run_##name), SCRATCH_OF(MARL__OP_##name)},
