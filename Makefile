@@ -68,7 +68,13 @@ endif
 
 jsmn_flags := $(shell $(PKG_CONFIG) --cflags jsmn 2>/dev/null)
 all_flags  := $(base_flags) $(CFLAGS) $(sanitize) $(CPPFLAGS)
-lib_flags   = $(all_flags) $(jsmn_flags) -Iinclude -Isrc
+
+# Where the compiler knows TLS descriptors, the thread's error sentence is reached without a call into the loader, and
+# libmarl.so needs libc and libm alone.
+ifndef sanitize
+tls_flag := $(shell $(CC) -mtls-dialect=gnu2 -x c -c -o /dev/null /dev/null 2>/dev/null && echo -mtls-dialect=gnu2)
+endif
+lib_flags   = $(all_flags) $(jsmn_flags) $(tls_flag) -Iinclude -Isrc
 cli_flags   = $(all_flags) -Iinclude -Icli
 bench_flags = $(all_flags) -Iinclude -Isrc -Ibench
 test_flags  = $(all_flags) $(check_cflags) -Iinclude -Isrc -Itests
@@ -160,7 +166,7 @@ $(BENCH)/marl-bench: $(bench_objects) $(LIB)/libmarl.a
 # Rewritten only when the compiler or a flag changes; every object depends on it.
 $(O)/flags: always
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(CC) $(all_flags) $(kernel_flags) $(jsmn_flags)' > $@.new
+	@printf '%s\n' '$(CC) $(all_flags) $(kernel_flags) $(jsmn_flags) $(tls_flag)' > $@.new
 	@if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
 .PHONY: always
 

@@ -46,7 +46,8 @@ no_forbidden_imports() {
     fi
 }
 
-# The loader itself (ld-linux) is a part of libc that thread-local variables refer to.
+# The loader itself (ld-linux) is a part of libc that thread-local variables refer to where the compiler has no TLS
+# descriptors (clang 14).
 only_libc() {
     if readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
         grep -v -E '^(libc\.so\.6|libm\.so\.6|ld-linux.*)$'
