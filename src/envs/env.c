@@ -2,15 +2,14 @@
 /* marl_env: one environment behind checks.
  *
  * The handle trusts nobody: the spec is checked once (spec.c), every action before it reaches the environment, every
- * reward and observation before it reaches the caller. Built-in environments take the same way as the host's own, so
- * the checks are written to be cheap: one pass over the integers of the actions, one branch-free pass over the bits
- * of an observation. The availability and alive flags that the last observe gave are kept, because they decide which
- * actions the next step may take.
+ * reward and observation before it reaches the caller (env_check.c). Built-in environments take the same way as the
+ * host's own, so the checks are written to be cheap: one pass over the integers of the actions, one branch-free pass
+ * over the bits of an observation. The availability and alive flags that the last observe gave are kept, because they
+ * decide which actions the next step may take.
  *
  * N agents, O observation entries, S state entries, A actions, D action dimensions, as in marl/env.h. */
-#include "envs/env.h"
+#include "envs/env_handle.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,35 +19,6 @@
 #define MOST_BUFFER (UINT64_C(1) << 31) /* entries of any one (N,O), (N,S), (N,A) buffer */
 
 enum phase { PHASE_NEW = 0, PHASE_RUNNING = 1, PHASE_OVER = 2 };
-
-/* What an agent's class fixes, laid out for the checks of every step. */
-typedef struct agent_shape {
-    uint32_t obs_size;
-    uint32_t action_count;
-    const marl_agent_class *agent_class;
-} agent_shape;
-
-struct marl_env {
-    uint32_t tag;
-    uint32_t phase;
-    uint32_t steps;        /* since reset */
-    uint32_t mask_is_fresh; /* avail and alive belong to the present state */
-    marl__heap heap;
-    const marl__env_family *family; /* NULL: the host's own */
-    marl_env_vtable vtable;
-    void *env;
-    marl_env_spec spec;
-    uint32_t obs_size, action_count, action_dims, reward_count; /* O, A, D, 1 or N */
-    uint32_t is_plain;      /* one class, f32, DISCRETE: no padding, one number an action */
-    uint32_t needs_discrete, needs_continuous;
-    size_t state_entries;   /* S or N S */
-    size_t save_bytes;      /* of the environment itself; 0: it has no save */
-    marl_agent_class *classes;
-    uint32_t *agent_class;
-    agent_shape *agents;    /* (N) */
-    uint8_t *avail;         /* (N,A) */
-    uint8_t *alive;         /* (N) */
-};
 
 /* In front of the environment's own bytes: what the handle knows of the episode. */
 typedef struct save_header {
@@ -63,7 +33,7 @@ typedef struct save_header {
 
 /* A built-in environment has written its sentence. The host's own says its part through error(), and its status says
  * no more than that it failed: numbers of another library would look like ours. */
-static marl_status env_failed(const marl_env *env, const char *function, marl_status status) {
+marl_status marl__env_failed(const marl_env *env, const char *function, marl_status status) {
     const char *text = NULL;
 
     if (env->family) {
@@ -121,7 +91,7 @@ static marl_status take_spec(marl_env *env) {
 
     memset(&room, 0, sizeof room);
     room.spec.struct_size = sizeof room.spec;
-    if ((status = env->vtable.spec(env->env, &room.spec)) != MARL_OK) return env_failed(env, "spec", status);
+    if ((status = env->vtable.spec(env->env, &room.spec)) != MARL_OK) return marl__env_failed(env, "spec", status);
     if (room.spec.struct_size > sizeof room) {
         return marl__fail(MARL_E_VERSION, "the spec's struct_size is %u; this library reads %zu",
                           room.spec.struct_size, sizeof room.spec);
@@ -142,7 +112,7 @@ static void measure_agents(marl_env *env) {
     env->is_plain = 1;
     for (uint32_t i = 0; i < env->spec.agent_count; i++) {
         const marl_agent_class *c = &env->classes[env->agent_class[i]];
-        agent_shape *shape = &env->agents[i];
+        marl__agent_shape *shape = &env->agents[i];
         shape->agent_class = c;
         shape->obs_size = marl__env_class_obs_size(c);
         shape->action_count = c->action_count;
@@ -366,136 +336,8 @@ marl_status marl_env_reset(marl_env *env, uint64_t seed) {
     env->mask_is_fresh = 0;
     env->steps = 0;
     env->phase = PHASE_NEW;
-    if ((status = env->vtable.reset(env->env, seed)) != MARL_OK) return env_failed(env, "reset", status);
+    if ((status = env->vtable.reset(env->env, seed)) != MARL_OK) return marl__env_failed(env, "reset", status);
     env->phase = PHASE_RUNNING;
-    return MARL_OK;
-}
-
-/* NaN and infinity have every exponent bit set: adding one to the exponent then carries into the sign bit. The pass
- * has no branch, so it costs a fraction of a nanosecond an entry. */
-static int all_finite(const float *values, size_t count) {
-    uint32_t carried = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        carried |= (bits & 0x7fffffffu) + 0x00800000u;
-    }
-    return (carried & 0x80000000u) == 0;
-}
-
-static size_t first_not_finite(const float *values, size_t count) {
-    size_t i = 0;
-
-    while (i < count && isfinite(values[i])) {
-        i++;
-    }
-    return i;
-}
-
-static marl_status check_obs(const marl_env *env, const float *obs) {
-    uint32_t n = env->spec.agent_count;
-    size_t at = 0;
-
-    if (all_finite(obs, (size_t)n * env->obs_size)) {
-        return MARL_OK;
-    }
-    at = first_not_finite(obs, (size_t)n * env->obs_size);
-    return marl__fail(MARL_E_NOT_FINITE, "step %u, agent %u: entry %u of the observation is %g", env->steps,
-                      (uint32_t)(at / env->obs_size), (uint32_t)(at % env->obs_size), (double)obs[at]);
-}
-
-static marl_status check_state(const marl_env *env, const float *state) {
-    size_t at = 0;
-
-    if (all_finite(state, env->state_entries)) {
-        return MARL_OK;
-    }
-    at = first_not_finite(state, env->state_entries);
-    if (env->spec.state_per_agent) {
-        return marl__fail(MARL_E_NOT_FINITE, "step %u, agent %u: entry %u of the state is %g", env->steps,
-                          (uint32_t)(at / env->spec.state_size), (uint32_t)(at % env->spec.state_size),
-                          (double)state[at]);
-    }
-    return marl__fail(MARL_E_NOT_FINITE, "step %u: entry %zu of the state is %g", env->steps, at, (double)state[at]);
-}
-
-/* One agent's row of the mask: flags, and at least one open in every dimension. */
-static marl_status check_avail_row(const marl_env *env, uint32_t agent) {
-    const marl_agent_class *c = env->agents[agent].agent_class;
-    const uint8_t *row = env->avail + (size_t)agent * env->action_count;
-    uint32_t first = 0;
-
-    for (uint32_t d = 0; c->action_count > 0 && d < c->action_dims; d++) {
-        uint32_t size = c->action_kind == MARL_ACTION_MULTI_DISCRETE ? c->action_sizes[d] : c->action_count;
-        unsigned any = 0;
-        for (uint32_t a = first; a < first + size; a++) {
-            any |= row[a];
-        }
-        if (any > 1) {
-            return marl__fail(MARL_E_ARGUMENT, "step %u, agent %u: its availability flags are not all 0 or 1",
-                              env->steps, agent);
-        }
-        if (any == 0 && env->alive[agent]) {
-            return marl__fail(MARL_E_ARGUMENT, "step %u, agent %u: it is alive and has no action available%s",
-                              env->steps, agent, c->action_dims > 1 ? " in one of its dimensions" : "");
-        }
-        first += size;
-    }
-    return MARL_OK;
-}
-
-static marl_status check_mask(const marl_env *env) {
-    marl_status status = MARL_OK;
-
-    for (uint32_t i = 0; i < env->spec.agent_count; i++) {
-        if (env->alive[i] > 1) {
-            return marl__fail(MARL_E_ARGUMENT, "step %u, agent %u: its alive flag is %u, neither 0 nor 1", env->steps,
-                              i, env->alive[i]);
-        }
-        if ((status = check_avail_row(env, i)) != MARL_OK) return status;
-    }
-    return MARL_OK;
-}
-
-/* What the environment wrote beyond an agent's own sizes becomes zero, and so do rows of the other element type. */
-static void pad_rows(const marl_env *env, const marl_view *view) {
-    for (uint32_t i = 0; i < env->spec.agent_count; i++) {
-        const agent_shape *shape = &env->agents[i];
-        size_t row = (size_t)i * env->obs_size;
-        uint32_t floats = shape->agent_class->obs_type == MARL_OBS_F32 ? shape->obs_size : 0;
-        uint32_t bytes = shape->agent_class->obs_type == MARL_OBS_U8 ? shape->obs_size : 0;
-        if (view->obs) {
-            memset(view->obs + row + floats, 0, (env->obs_size - floats) * sizeof *view->obs);
-        }
-        if (view->obs_u8) {
-            memset(view->obs_u8 + row + bytes, 0, env->obs_size - bytes);
-        }
-        memset(env->avail + (size_t)i * env->action_count + shape->action_count, 0,
-               env->action_count - shape->action_count);
-    }
-}
-
-/* The environment always writes its masks into the handle, filled with ones for those that have none to tell. */
-static marl_status observe_checked(marl_env *env, const marl_view *view) {
-    marl_view inner = *view;
-    size_t n = env->spec.agent_count;
-    marl_status status = MARL_OK;
-
-    inner.struct_size = sizeof inner;
-    inner.avail = env->action_count > 0 ? env->avail : NULL;
-    inner.alive = env->alive;
-    env->mask_is_fresh = 0;
-    memset(env->avail, 1, n * env->action_count);
-    memset(env->alive, 1, n);
-    if ((status = env->vtable.observe(env->env, &inner)) != MARL_OK) return env_failed(env, "observe", status);
-    if (!env->is_plain) {
-        pad_rows(env, &inner);
-    }
-    if ((status = check_mask(env)) != MARL_OK) return status;
-    if (view->obs && (status = check_obs(env, view->obs)) != MARL_OK) return status;
-    if (view->state && (status = check_state(env, view->state)) != MARL_OK) return status;
-    env->mask_is_fresh = 1;
     return MARL_OK;
 }
 
@@ -511,107 +353,12 @@ marl_status marl_env_observe(marl_env *env, const marl_view *out) {
         return status;
     }
     if (env->phase == PHASE_NEW) return marl__fail(MARL_E_STATE, "the environment was never reset");
-    if ((status = observe_checked(env, &view)) != MARL_OK) return status;
+    if ((status = marl__env_observe_checked(env, &view)) != MARL_OK) return status;
     if (view.avail) {
         memcpy(view.avail, env->avail, (size_t)env->spec.agent_count * env->action_count);
     }
     if (view.alive) {
         memcpy(view.alive, env->alive, env->spec.agent_count);
-    }
-    return MARL_OK;
-}
-
-static marl_status refuse_choice(const marl_env *env, uint32_t agent, uint32_t dim, int32_t action, uint32_t count) {
-    const char *kind = env->agents[agent].agent_class->action_kind == MARL_ACTION_DISCRETE ? "" : " in its dimension ";
-    char where[32] = "";
-
-    if (kind[0]) {
-        snprintf(where, sizeof where, "%s%u", kind, dim);
-    }
-    if (action < 0 || (uint32_t)action >= count) {
-        return marl__fail(MARL_E_ARGUMENT, "step %u, agent %u: action %d%s is not from 0 to %u", env->steps, agent,
-                          action, where, count - 1);
-    }
-    return marl__fail(MARL_E_ARGUMENT, "step %u, agent %u: action %d%s is not available now", env->steps, agent,
-                      action, where);
-}
-
-/* Agents that are not alive may be given any action in range. */
-static marl_status check_choices(const marl_env *env, uint32_t agent, const int32_t *chosen) {
-    const marl_agent_class *c = env->agents[agent].agent_class;
-    const uint8_t *row = env->avail + (size_t)agent * env->action_count;
-
-    for (uint32_t d = 0; d < c->action_dims; d++) {
-        uint32_t size = c->action_kind == MARL_ACTION_MULTI_DISCRETE ? c->action_sizes[d] : c->action_count;
-        uint32_t action = (uint32_t)chosen[d];
-        if (action >= size || (c->action_count > 0 && !row[action] && env->alive[agent])) {
-            return refuse_choice(env, agent, d, chosen[d], size);
-        }
-        row += c->action_count > 0 ? size : 0;
-    }
-    return MARL_OK;
-}
-
-static marl_status check_reals(const marl_env *env, uint32_t agent, const float *values) {
-    const marl_agent_class *c = env->agents[agent].agent_class;
-
-    for (uint32_t d = 0; d < c->action_dims; d++) {
-        if (!isfinite(values[d])) {
-            return marl__fail(MARL_E_NOT_FINITE, "step %u, agent %u: dimension %u of the action is %g", env->steps,
-                              agent, d, (double)values[d]);
-        }
-        if (values[d] < c->action_low[d] || values[d] > c->action_high[d]) {
-            return marl__fail(MARL_E_ARGUMENT, "step %u, agent %u: dimension %u of the action is %g, not from %g to %g",
-                              env->steps, agent, d, (double)values[d], (double)c->action_low[d],
-                              (double)c->action_high[d]);
-        }
-    }
-    return MARL_OK;
-}
-
-static marl_status check_actions(const marl_env *env, const marl_actions *actions) {
-    uint32_t n = env->spec.agent_count;
-    marl_status status = MARL_OK;
-
-    if ((env->needs_discrete && !actions->discrete) || (env->needs_continuous && !actions->continuous)) {
-        return marl__fail(MARL_E_ARGUMENT, "the %s actions are NULL",
-                          env->needs_discrete && !actions->discrete ? "discrete" : "continuous");
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        size_t row = (size_t)i * env->action_dims;
-        if (env->agents[i].agent_class->action_kind == MARL_ACTION_BOX) {
-            status = check_reals(env, i, actions->continuous + row);
-        } else {
-            status = check_choices(env, i, actions->discrete + row);
-        }
-        if (status != MARL_OK) return status;
-    }
-    return MARL_OK;
-}
-
-/* What the environment reports of a step. A step that reports nonsense cannot be taken back: the episode is over. */
-static marl_status check_result(const marl_env *env, const marl_step *step) {
-    for (uint32_t i = 0; i < env->reward_count; i++) {
-        if (!isfinite(step->rewards[i])) {
-            if (env->spec.reward_per_agent) {
-                return marl__fail(MARL_E_NOT_FINITE, "step %u, agent %u: its reward is %g", env->steps, i,
-                                  step->rewards[i]);
-            }
-            return marl__fail(MARL_E_NOT_FINITE, "step %u: the team's reward is %g", env->steps, step->rewards[i]);
-        }
-    }
-    if (((uint32_t)step->terminated | (uint32_t)step->truncated) > 1) {
-        return marl__fail(MARL_E_ARGUMENT, "step %u: terminated %d and truncated %d are not flags", env->steps,
-                          step->terminated, step->truncated);
-    }
-    if (step->outcome < MARL_OUTCOME_NONE || step->outcome > MARL_OUTCOME_LOST) {
-        return marl__fail(MARL_E_ARGUMENT, "step %u: the outcome %d is no marl_outcome", env->steps, step->outcome);
-    }
-    for (uint32_t i = 0; step->scalars && (step->terminated || step->truncated) && i < env->spec.scalar_count; i++) {
-        if (!isfinite(step->scalars[i])) {
-            return marl__fail(MARL_E_NOT_FINITE, "step %u: the episode scalar '%s' is %g", env->steps,
-                              env->spec.scalar_names[i], step->scalars[i]);
-        }
     }
     return MARL_OK;
 }
@@ -627,10 +374,10 @@ static marl_status step_checked(marl_env *env, const marl_actions *actions, marl
     if (step->scalars && env->spec.scalar_count > 0) {
         memset(step->scalars, 0, env->spec.scalar_count * sizeof *step->scalars);
     }
-    if ((status = env->vtable.step(env->env, actions, step)) != MARL_OK) return env_failed(env, "step", status);
+    if ((status = env->vtable.step(env->env, actions, step)) != MARL_OK) return marl__env_failed(env, "step", status);
     env->mask_is_fresh = 0;
     env->steps++;
-    status = check_result(env, step);
+    status = marl__env_check_result(env, step);
     if (status != MARL_OK) {
         env->phase = PHASE_OVER;
         return status;
@@ -650,7 +397,7 @@ static marl_status refresh_mask(marl_env *env) {
     marl_view view;
 
     memset(&view, 0, sizeof view);
-    return observe_checked(env, &view);
+    return marl__env_observe_checked(env, &view);
 }
 
 static marl_status check_step_structs(const marl_actions *actions, const marl_step *out, marl_actions *own_actions,
@@ -682,7 +429,7 @@ marl_status marl_env_step(marl_env *env, const marl_actions *actions, marl_step 
                                                                 : "the episode is over: reset begins the next");
     }
     if (!env->mask_is_fresh && (status = refresh_mask(env)) != MARL_OK) return status;
-    if ((status = check_actions(env, &own_actions)) != MARL_OK) return status;
+    if ((status = marl__env_check_actions(env, &own_actions)) != MARL_OK) return status;
     if ((status = step_checked(env, &own_actions, &own_step)) != MARL_OK) return status;
     out->terminated = own_step.terminated;
     out->truncated = own_step.truncated;
@@ -730,7 +477,7 @@ marl_status marl_env_save(marl_env *env, void *bytes, size_t byte_count) {
         return MARL_OK;
     }
     status = env->vtable.save(env->env, (unsigned char *)bytes + sizeof header);
-    return status == MARL_OK ? MARL_OK : env_failed(env, "save", status);
+    return status == MARL_OK ? MARL_OK : marl__env_failed(env, "save", status);
 }
 
 marl_status marl_env_restore(marl_env *env, const void *bytes, size_t byte_count) {
@@ -755,7 +502,7 @@ marl_status marl_env_restore(marl_env *env, const void *bytes, size_t byte_count
     }
     if (header.phase != PHASE_NEW) {
         status = env->vtable.restore(env->env, (const unsigned char *)bytes + sizeof header, env->save_bytes);
-        if (status != MARL_OK) return env_failed(env, "restore", status);
+        if (status != MARL_OK) return marl__env_failed(env, "restore", status);
     }
     env->phase = header.phase;
     env->steps = header.steps;
@@ -768,7 +515,7 @@ marl_status marl_env_restore(marl_env *env, const void *bytes, size_t byte_count
 static marl_status render_once(marl_env *env, marl_image *image) {
     marl_status status = env->vtable.render(env->env, image);
 
-    if (status != MARL_OK) return env_failed(env, "render", status);
+    if (status != MARL_OK) return marl__env_failed(env, "render", status);
     if (image->width == 0 || image->height == 0 || image->width > 65536 || image->height > 65536) {
         return marl__fail(MARL_E_SHAPE, "the picture is %u by %u pixels; sides are from 1 to 65536", image->width,
                           image->height);
@@ -818,7 +565,7 @@ marl_status marl_env_draw_text(marl_env *env, char *buffer, size_t buffer_bytes)
     if (env->phase == PHASE_NEW) return marl__fail(MARL_E_STATE, "the environment was never reset");
     status = env->vtable.draw_text(env->env, buffer, buffer_bytes);
     buffer[buffer_bytes - 1] = '\0';
-    return status == MARL_OK ? MARL_OK : env_failed(env, "draw_text", status);
+    return status == MARL_OK ? MARL_OK : marl__env_failed(env, "draw_text", status);
 }
 
 /* ---- traces ---- */

@@ -22,10 +22,7 @@
 #include "core/base/rng.h"
 #include "core/base/status.h"
 
-#define MOST_TRIES 1000 /* of a random cell, a player or all foods together; the reference's number */
-#define WALL 0xffffu    /* in the margin; food levels stay below: 3 * MARL__LBF_LEVEL, or MARL__LBF_LEVEL given */
-#define SAVE_WORDS (6 + 3 * MARL__LBF_PLAYERS + 3 * MARL__LBF_FOODS)
-#define SAVE_MAGIC 0x3166626cu /* "lbf1" */
+#define WALL 0xffffu /* in the margin; food levels stay below: 3 * MARL__LBF_LEVEL, or MARL__LBF_LEVEL given */
 
 enum action { STAY, NORTH, SOUTH, WEST, EAST, LOAD, ACTION_COUNT = MARL__LBF_ACTIONS };
 
@@ -39,7 +36,7 @@ static inline int is_food(uint16_t cell) {
     return cell != 0 && cell != WALL;
 }
 
-static void clear_board(marl__lbf *e) {
+void marl__lbf_clear_board(marl__lbf *e) {
     const marl__lbf_rules *r = &e->rules;
 
     e->stride = r->cols + 2;
@@ -53,7 +50,7 @@ static void clear_board(marl__lbf *e) {
 }
 
 /* Into its place in row-major order. */
-static void put_food(marl__lbf *e, marl__lbf_piece food) {
+void marl__lbf_put_food(marl__lbf *e, marl__lbf_piece food) {
     int32_t at = e->food_left++;
 
     while (at > 0 && (e->foods[at - 1].row > food.row ||
@@ -76,17 +73,8 @@ static void take_food(marl__lbf *e, int32_t row, int32_t col) {
     e->board[marl__lbf_cell(e, row, col)] = 0;
 }
 
-static int has_player(const marl__lbf *e, int32_t count, int32_t row, int32_t col) {
-    for (int32_t i = 0; i < count; i++) {
-        if (e->players[i].row == row && e->players[i].col == col) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* A move needs a cell without food on the board; other players do not matter. */
-static void find_valid(marl__lbf *e) {
+void marl__lbf_find_valid(marl__lbf *e) {
     for (int32_t i = 0; i < e->rules.player_count; i++) {
         const uint16_t *here = &e->board[marl__lbf_cell(e, e->players[i].row, e->players[i].col)];
         uint16_t north = here[-e->stride], south = here[e->stride], west = here[-1], east = here[1];
@@ -98,131 +86,6 @@ static void find_valid(marl__lbf *e) {
         valid[EAST] = east == 0;
         valid[LOAD] = is_food(north) | is_food(south) | is_food(west) | is_food(east);
     }
-}
-
-/* ---- reset ---- */
-
-static int32_t draw_between(marl__rng *rng, int32_t low, int32_t high) {
-    return high > low ? low + (int32_t)marl__rng_below(rng, (uint32_t)(high - low) + 1) : low;
-}
-
-/* Unequal level ranges go round among players (or foods) from episode to episode. */
-static void shuffle_order(marl__rng *rng, int32_t *order, int32_t count) {
-    for (int32_t i = 0; i < count; i++) {
-        order[i] = i;
-    }
-    for (int32_t i = count - 1; i > 0; i--) {
-        int32_t j = (int32_t)marl__rng_below(rng, (uint32_t)i + 1);
-        int32_t kept = order[i];
-        order[i] = order[j];
-        order[j] = kept;
-    }
-}
-
-/* Players come before foods, so only players are in the way. After MOST_TRIES misses on a crowded board: the first
- * free cell; there is one, since players are at most as many as cells. */
-static void place_player(marl__lbf *e, marl__rng *rng, int32_t index) {
-    marl__lbf_piece *player = &e->players[index];
-
-    for (int32_t tries = 0; tries < MOST_TRIES; tries++) {
-        player->row = (int32_t)marl__rng_below(rng, (uint32_t)e->rules.rows);
-        player->col = (int32_t)marl__rng_below(rng, (uint32_t)e->rules.cols);
-        if (!has_player(e, index, player->row, player->col)) {
-            return;
-        }
-    }
-    for (int32_t cell = 0; cell < e->rules.rows * e->rules.cols; cell++) {
-        player->row = cell / e->rules.cols;
-        player->col = cell % e->rules.cols;
-        if (!has_player(e, index, player->row, player->col)) {
-            return;
-        }
-    }
-}
-
-static void spawn_players(marl__lbf *e, marl__rng *rng) {
-    const marl__lbf_rules *r = &e->rules;
-    int32_t order[MARL__LBF_PLAYERS];
-
-    shuffle_order(rng, order, r->player_count);
-    for (int32_t i = 0; i < r->player_count; i++) {
-        place_player(e, rng, i);
-        e->players[i].level = r->keeps_levels ? r->kept_levels[i]
-                                              : draw_between(rng, r->player_low[order[i]], r->player_high[order[i]]);
-    }
-}
-
-/* Sum of the three lowest of count numbers (of all, if fewer). */
-static int32_t sum_of_three_lowest(const int32_t *levels, int32_t count) {
-    int32_t lowest[3] = {INT32_MAX, INT32_MAX, INT32_MAX};
-    int32_t sum = 0;
-
-    for (int32_t i = 0; i < count; i++) {
-        int32_t level = levels[i];
-        for (int32_t k = 0; k < 3; k++) {
-            if (level < lowest[k]) {
-                int32_t kept = lowest[k];
-                lowest[k] = level;
-                level = kept;
-            }
-        }
-    }
-    for (int32_t k = 0; k < 3 && k < count; k++) {
-        sum += lowest[k];
-    }
-    return sum;
-}
-
-/* No food in the 3x3 block around, none within two cells along row and column, nobody there. */
-static int may_hold_food(const marl__lbf *e, int32_t row, int32_t col) {
-    for (int32_t i = 0; i < e->food_left; i++) {
-        int32_t dr = e->foods[i].row - row, dc = e->foods[i].col - col;
-        dr = dr < 0 ? -dr : dr;
-        dc = dc < 0 ? -dc : dc;
-        if ((dr <= 1 && dc <= 1) || (dr == 0 && dc <= 2) || (dc == 0 && dr <= 2)) {
-            return 0;
-        }
-    }
-    return !has_player(e, e->rules.player_count, row, col);
-}
-
-static void spawn_foods(marl__lbf *e, marl__rng *rng) {
-    const marl__lbf_rules *r = &e->rules;
-    int32_t order[MARL__LBF_FOODS], levels[MARL__LBF_PLAYERS];
-    int32_t team = 0;
-
-    for (int32_t i = 0; i < r->player_count; i++) {
-        levels[i] = e->players[i].level;
-    }
-    team = sum_of_three_lowest(levels, r->player_count);
-    shuffle_order(rng, order, r->food_count);
-    for (int32_t tries = 0; tries < MOST_TRIES && e->food_left < r->food_count; tries++) {
-        int32_t which = order[e->food_left];
-        int32_t high = r->food_high_is_given ? r->food_high[which] : team;
-        marl__lbf_piece food;
-        food.row = 1 + (int32_t)marl__rng_below(rng, (uint32_t)r->rows - 2);
-        food.col = 1 + (int32_t)marl__rng_below(rng, (uint32_t)r->cols - 2);
-        if (!may_hold_food(e, food.row, food.col)) {
-            continue;
-        }
-        food.level = r->is_coop ? high : draw_between(rng, r->food_low[which], high);
-        e->total += food.level;
-        put_food(e, food);
-    }
-}
-
-static marl_status lbf_reset(void *env, uint64_t seed) {
-    marl__lbf *e = env;
-    marl__rng rng;
-
-    marl__rng_init(&rng, seed, marl__stream(MARL__STREAM_ENV_RULES, 0));
-    clear_board(e);
-    e->step = 0;
-    e->total = 0;
-    spawn_players(e, &rng);
-    spawn_foods(e, &rng);
-    find_valid(e);
-    return MARL_OK;
 }
 
 /* ---- step ---- */
@@ -349,7 +212,7 @@ static marl_status lbf_step(void *env, const marl_actions *actions, marl_step *o
     if (anyone) {
         load_all(e, waits, out->rewards);
     }
-    find_valid(e);
+    marl__lbf_find_valid(e);
     settle_end(e, out);
     return MARL_OK;
 }
@@ -476,199 +339,6 @@ static marl_status lbf_observe(void *env, const marl_view *out) {
     return MARL_OK;
 }
 
-/* ---- save and restore ---- */
-
-static size_t lbf_save_bytes(void *env) {
-    const marl__lbf *e = env;
-
-    return sizeof(int32_t) * (size_t)(6 + 3 * e->rules.player_count + 3 * e->rules.food_count);
-}
-
-static int32_t *save_pieces(int32_t *out, const marl__lbf_piece *pieces, int32_t count, int32_t room) {
-    for (int32_t i = 0; i < room; i++) {
-        const marl__lbf_piece none = {0, 0, 0};
-        const marl__lbf_piece *p = i < count ? &pieces[i] : &none;
-        *out++ = p->row;
-        *out++ = p->col;
-        *out++ = p->level;
-    }
-    return out;
-}
-
-static marl_status lbf_save(void *env, void *bytes) {
-    const marl__lbf *e = env;
-    int32_t words[SAVE_WORDS] = {(int32_t)SAVE_MAGIC, e->step, e->total, e->food_left, e->rules.player_count,
-                                 e->rules.food_count};
-    int32_t *at = save_pieces(words + 6, e->players, e->rules.player_count, e->rules.player_count);
-
-    save_pieces(at, e->foods, e->food_left, e->rules.food_count);
-    memcpy(bytes, words, lbf_save_bytes(env));
-    return MARL_OK;
-}
-
-static const int32_t *load_pieces(const int32_t *in, marl__lbf_piece *pieces, int32_t count) {
-    for (int32_t i = 0; i < count; i++) {
-        pieces[i] = (marl__lbf_piece){in[0], in[1], in[2]};
-        in += 3;
-    }
-    return in;
-}
-
-static int is_on_board(const marl__lbf_rules *r, const marl__lbf_piece *p) {
-    return p->row >= 0 && p->row < r->rows && p->col >= 0 && p->col < r->cols && p->level >= 1 &&
-           p->level <= 3 * MARL__LBF_LEVEL;
-}
-
-/* Whether a state could be one of ours: pieces on the board, foods in order on cells without players. */
-static marl_status check_state(const marl__lbf_rules *r, const marl__lbf_piece *players, const marl__lbf_piece *foods,
-                               int32_t food_left, int32_t total, int32_t step) {
-    int64_t left = 0;
-
-    if (step < 0 || step > r->max_steps || food_left < 0 || food_left > r->food_count) {
-        return marl__fail(MARL_E_FORMAT, "the state is at step %d with %d foods; at most %d and %d are possible", step,
-                          food_left, r->max_steps, r->food_count);
-    }
-    for (int32_t i = 0; i < food_left; i++) {
-        const marl__lbf_piece *f = &foods[i];
-        int is_ordered = i == 0 || f->row > f[-1].row || (f->row == f[-1].row && f->col > f[-1].col);
-        if (!is_on_board(r, f) || !is_ordered) {
-            return marl__fail(MARL_E_FORMAT, "the state's food %d, level %d at (%d, %d), is not possible", i, f->level,
-                              f->row, f->col);
-        }
-        left += f->level;
-    }
-    for (int32_t i = 0; i < r->player_count; i++) {
-        const marl__lbf_piece *p = &players[i];
-        int is_good = is_on_board(r, p) && p->level <= MARL__LBF_LEVEL;
-        for (int32_t k = 0; k < food_left && is_good; k++) {
-            is_good = foods[k].row != p->row || foods[k].col != p->col;
-        }
-        if (!is_good) {
-            return marl__fail(MARL_E_FORMAT, "the state's player %d, level %d at (%d, %d), is not possible", i,
-                              p->level, p->row, p->col);
-        }
-    }
-    if (total < left || total > MARL__LBF_FOODS * 3 * MARL__LBF_LEVEL) {
-        return marl__fail(MARL_E_FORMAT, "the state's food levels sum to %lld of a total of %d", (long long)left,
-                          total);
-    }
-    return MARL_OK;
-}
-
-static void take_state(marl__lbf *e, const marl__lbf_piece *players, const marl__lbf_piece *foods, int32_t food_left,
-                       int32_t total, int32_t step) {
-    clear_board(e);
-    memcpy(e->players, players, (size_t)e->rules.player_count * sizeof *players);
-    for (int32_t i = 0; i < food_left; i++) {
-        put_food(e, foods[i]);
-    }
-    e->total = total;
-    e->step = step;
-    find_valid(e);
-}
-
-static marl_status lbf_restore(void *env, const void *bytes, size_t byte_count) {
-    marl__lbf *e = env;
-    int32_t words[SAVE_WORDS];
-    marl__lbf_piece players[MARL__LBF_PLAYERS], foods[MARL__LBF_FOODS];
-    const int32_t *at = NULL;
-    marl_status status = MARL_OK;
-
-    if (byte_count != lbf_save_bytes(env)) {
-        return marl__fail(MARL_E_FORMAT, "a state of this environment has %zu bytes, not %zu", lbf_save_bytes(env),
-                          byte_count);
-    }
-    memcpy(words, bytes, byte_count);
-    if (words[0] != (int32_t)SAVE_MAGIC || words[4] != e->rules.player_count || words[5] != e->rules.food_count) {
-        return marl__fail(MARL_E_FORMAT, "the bytes are no saved state of this environment");
-    }
-    at = load_pieces(words + 6, players, e->rules.player_count);
-    load_pieces(at, foods, e->rules.food_count);
-    if ((status = check_state(&e->rules, players, foods, words[3], words[2], words[1])) != MARL_OK) return status;
-    take_state(e, players, foods, words[3], words[2], words[1]);
-    return MARL_OK;
-}
-
-/* ---- traces ---- */
-
-static const int32_t *find_array(const marl__env_array *arrays, uint32_t array_count, const char *name, int32_t count) {
-    for (uint32_t i = 0; i < array_count; i++) {
-        if (strcmp(arrays[i].name, name) == 0 && arrays[i].count == (uint32_t)count) {
-            return arrays[i].values;
-        }
-    }
-    marl__fail(MARL_E_SHAPE, "the recorded state has no array '%s' of %d numbers", name, count);
-    return NULL;
-}
-
-/* init_field (R,C), init_food_total (1), init_level (p), init_pos (p,2). */
-static marl_status lbf_set_state(void *env, const marl__env_array *arrays, uint32_t array_count) {
-    marl__lbf *e = env;
-    const marl__lbf_rules *r = &e->rules;
-    const int32_t *field = find_array(arrays, array_count, "init_field", r->rows * r->cols);
-    const int32_t *total = field ? find_array(arrays, array_count, "init_food_total", 1) : NULL;
-    const int32_t *level = total ? find_array(arrays, array_count, "init_level", r->player_count) : NULL;
-    const int32_t *pos = level ? find_array(arrays, array_count, "init_pos", 2 * r->player_count) : NULL;
-    marl__lbf_piece players[MARL__LBF_PLAYERS], foods[MARL__LBF_FOODS];
-    int32_t found = 0;
-    marl_status status = MARL_OK;
-
-    if (!pos) return MARL_E_SHAPE;
-    for (int32_t i = 0; i < r->player_count; i++) {
-        players[i] = (marl__lbf_piece){pos[2 * i], pos[2 * i + 1], level[i]};
-    }
-    for (int32_t cell = 0; cell < r->rows * r->cols; cell++) {
-        if (field[cell] == 0) {
-            continue;
-        }
-        if (found == r->food_count) return marl__fail(MARL_E_SHAPE, "init_field holds more than %d foods", found);
-        foods[found++] = (marl__lbf_piece){cell / r->cols, cell % r->cols, field[cell]};
-    }
-    if ((status = check_state(r, players, foods, found, total[0], 0)) != MARL_OK) return status;
-    take_state(e, players, foods, found, total[0], 0);
-    return MARL_OK;
-}
-
-static marl_status check_array_size(const char *name, uint32_t given, int32_t expected) {
-    if (given != (uint32_t)expected) {
-        return marl__fail(MARL_E_SHAPE, "array '%s' has %d numbers, not %u", name, expected, given);
-    }
-    return MARL_OK;
-}
-
-/* field (R,C), level (p), pos (p,2), valid (p,6). */
-static marl_status lbf_get_array(void *env, const char *name, int32_t *values, uint32_t count) {
-    const marl__lbf *e = env;
-    const marl__lbf_rules *r = &e->rules;
-    marl_status status = MARL_OK;
-
-    if (strcmp(name, "field") == 0) {
-        if ((status = check_array_size(name, count, r->rows * r->cols)) != MARL_OK) return status;
-        for (int32_t cell = 0; cell < r->rows * r->cols; cell++) {
-            values[cell] = e->board[marl__lbf_cell(e, cell / r->cols, cell % r->cols)];
-        }
-    } else if (strcmp(name, "level") == 0) {
-        if ((status = check_array_size(name, count, r->player_count)) != MARL_OK) return status;
-        for (int32_t i = 0; i < r->player_count; i++) {
-            values[i] = e->players[i].level;
-        }
-    } else if (strcmp(name, "pos") == 0) {
-        if ((status = check_array_size(name, count, 2 * r->player_count)) != MARL_OK) return status;
-        for (int32_t i = 0; i < r->player_count; i++) {
-            values[2 * i] = e->players[i].row;
-            values[2 * i + 1] = e->players[i].col;
-        }
-    } else if (strcmp(name, "valid") == 0) {
-        if ((status = check_array_size(name, count, r->player_count * ACTION_COUNT)) != MARL_OK) return status;
-        for (int32_t i = 0; i < r->player_count * ACTION_COUNT; i++) {
-            values[i] = e->valid[i / ACTION_COUNT][i % ACTION_COUNT];
-        }
-    } else {
-        return marl__fail(MARL_E_NAME, "lbf has no array '%s'; it has field, level, pos and valid", name);
-    }
-    return MARL_OK;
-}
-
 /* ---- create ---- */
 
 /* Every rule, effective values: two spellings of the same rules hash equal. */
@@ -705,7 +375,7 @@ static int32_t greatest(const int32_t *levels, int32_t count) {
 
 /* Least is what a food may be drawn with when the team turns out weaker than min_food_level. */
 static int32_t greatest_food_level(const marl__lbf_rules *r) {
-    int32_t team = sum_of_three_lowest(r->player_high, r->player_count);
+    int32_t team = marl__lbf_sum_of_three_lowest(r->player_high, r->player_count);
     int32_t least = greatest(r->food_low, r->food_count);
 
     if (r->food_high_is_given) {
@@ -772,7 +442,7 @@ static marl_status lbf_create(marl__heap *heap, const char *name, const char *va
         marl__rng rng;
         marl__rng_init(&rng, (uint64_t)e->rules.levels_seed, marl__stream(MARL__STREAM_ENV_RULES, 1));
         for (int32_t i = 0; i < e->rules.player_count; i++) {
-            e->rules.kept_levels[i] = draw_between(&rng, e->rules.player_low[i], e->rules.player_high[i]);
+            e->rules.kept_levels[i] = marl__lbf_draw_between(&rng, e->rules.player_low[i], e->rules.player_high[i]);
         }
     }
     e->hash = hash_rules(&e->rules);
@@ -815,18 +485,16 @@ static void lbf_destroy(void *env) {
 static const marl_env_vtable vtable = {
     .struct_size = sizeof(marl_env_vtable),
     .spec = lbf_spec,
-    .reset = lbf_reset,
+    .reset = marl__lbf_reset,
     .step = lbf_step,
     .observe = lbf_observe,
-    .save_bytes = lbf_save_bytes,
-    .save = lbf_save,
-    .restore = lbf_restore,
+    .save_bytes = marl__lbf_save_bytes,
+    .save = marl__lbf_save,
+    .restore = marl__lbf_restore,
     .render = marl__lbf_render,
     .draw_text = marl__lbf_draw_text,
     .destroy = lbf_destroy,
 };
-
-static const marl__env_inject inject = {.set_state = lbf_set_state, .get_array = lbf_get_array};
 
 const marl__env_family marl__env_family_lbf = {
     .name = "lbf",
@@ -836,5 +504,5 @@ const marl__env_family marl__env_family_lbf = {
     .check = marl__lbf_check,
     .create = lbf_create,
     .vtable = &vtable,
-    .inject = &inject,
+    .inject = &marl__lbf_inject,
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Level-Based Foraging inside: what its three files share. foraging.c holds the rules, foraging_keys.c reads names and
- * keys, foraging_draw.c makes pictures. */
+/* Level-Based Foraging inside: what its files share. foraging.c holds the rules, foraging_reset.c begins episodes,
+ * foraging_state.c saves and restores, foraging_keys.c reads names and keys, foraging_draw.c makes pictures. */
 #ifndef MARL__ENVS_FORAGING_H
 #define MARL__ENVS_FORAGING_H
 
+#include "core/base/rng.h"
 #include "envs/env.h"
 
 #define MARL__LBF_SIDE 64
@@ -54,6 +55,22 @@ static inline int32_t marl__lbf_cell(const marl__lbf *e, int32_t row, int32_t co
 
 /* Share of the levels spawned that has been collected; 1 if nothing was spawned. */
 double marl__lbf_share_collected(const marl__lbf *e);
+
+/* foraging.c: the board */
+void marl__lbf_clear_board(marl__lbf *e);
+void marl__lbf_put_food(marl__lbf *e, marl__lbf_piece food); /* into its place in row-major order */
+void marl__lbf_find_valid(marl__lbf *e);                     /* after any change of the board or the players */
+
+/* foraging_reset.c; reset is a member of the vtable */
+int32_t marl__lbf_draw_between(marl__rng *rng, int32_t low, int32_t high);
+int32_t marl__lbf_sum_of_three_lowest(const int32_t *levels, int32_t count);
+marl_status marl__lbf_reset(void *env, uint64_t seed);
+
+/* foraging_state.c: members of the vtable, and the traces' way in and out */
+extern const marl__env_inject marl__lbf_inject;
+size_t marl__lbf_save_bytes(void *env);
+marl_status marl__lbf_save(void *env, void *bytes);
+marl_status marl__lbf_restore(void *env, const void *bytes, size_t byte_count);
 
 /* foraging_keys.c */
 extern const marl__key_table marl__lbf_keys;

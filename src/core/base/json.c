@@ -1,30 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON, read strictly and written shortly.
+/* JSON, read strictly; json_write.c writes it, number.c reads and prints its numbers.
  *
  * jsmn finds the tokens but lets much through ("[1 2]", "{1:}", "01", torn UTF-8), so a scanner of our own checks the
  * whole grammar of RFC 8259 first and counts the tokens; jsmn then fills an array of exactly that size. Each token
  * becomes a node (24 bytes) that knows its next sibling, and every text and number is copied, decoded, into one pool of
  * characters. Keys are sorted by (object, text): equal neighbours are duplicates, and a look-up is a binary search;
- * heapsort, because no choice of keys makes it slow and libc's qsort may allocate.
- *
- * Numbers: strtod and snprintf follow the process's locale, which is the host's. strtod is handed the digits without a
- * point and the exponent that makes up for it; what snprintf wrote is searched for whatever stands for the point. */
+ * heapsort, because no choice of keys makes it slow and libc's qsort may allocate. */
 #include "core/base/json.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "core/base/number.h"
 #include "core/base/status.h"
 
 #define JSMN_STATIC
 #define JSMN_PARENT_LINKS /* without them jsmn looks for the parent by walking back, which is quadratic */
 #include <jsmn.h>
-
-/* A double is decided by its first 768 significant digits and whether anything follows (the longest exact tie). */
-#define DIGITS_KEPT 800
 
 /* Whole numbers beyond this are not exact in the doubles that most JSON readers use. */
 #define WHOLE_LIMIT 9007199254740992.0
@@ -48,126 +41,6 @@ struct marl__json {
     int32_t node_count, key_count;
     char what[WHAT_BYTES];
 };
-
-/* ---- numbers ---- */
-
-typedef struct decimal {
-    char digits[DIGITS_KEPT + 32]; /* sign, significant digits, then room for the exponent */
-    size_t count;
-    int64_t exponent;
-    int any; /* a digit was seen, be it a leading zero */
-} decimal;
-
-static int is_digit(char letter) {
-    return letter >= '0' && letter <= '9';
-}
-
-/* Digits beyond those kept only say whether the rest is zero: the last one kept becomes 1 if it is not. */
-static void take_digit(decimal *number, char digit, int after_point, size_t first) {
-    number->any = 1;
-    if (number->count == first && digit == '0') {
-        number->exponent -= after_point;
-    } else if (number->count - first < DIGITS_KEPT) {
-        number->digits[number->count++] = digit;
-        number->exponent -= after_point;
-    } else {
-        if (digit != '0') number->digits[number->count - 1] = '1';
-        number->exponent += !after_point;
-    }
-}
-
-/* [+-] digits [. digits] [e [+-] digits], at least one digit before e. Gives the first byte not taken, NULL if there is
- * no number. */
-static const char *take_decimal(const char *text, decimal *number) {
-    size_t first = 1;
-    int after_point = 0;
-
-    number->count = 1;
-    number->exponent = 0;
-    number->any = 0;
-    number->digits[0] = *text == '-' ? '-' : '+';
-    if (*text == '-' || *text == '+') ++text;
-    for (; is_digit(*text) || (*text == '.' && !after_point); ++text) {
-        if (*text == '.') after_point = 1;
-        else take_digit(number, *text, after_point, first);
-    }
-    if (!number->any) return NULL;
-    if (*text == 'e' || *text == 'E') {
-        int64_t written = 0;
-        int negative = text[1] == '-';
-        text += text[1] == '-' || text[1] == '+' ? 2 : 1;
-        if (!is_digit(*text)) return NULL;
-        for (; is_digit(*text); ++text)
-            if (written < INT64_C(1000000000)) written = written * 10 + (*text - '0');
-        number->exponent += negative ? -written : written;
-    }
-    return text;
-}
-
-int marl__read_real(const char *text, double *out) {
-    decimal number;
-    const char *end = take_decimal(text, &number);
-    int64_t exponent;
-    double value;
-
-    *out = 0;
-    if (!end || *end != '\0') return 0;
-    if (number.count == 1) number.digits[number.count++] = '0';
-    /* Far outside of what a double holds, but short enough to print. */
-    exponent = number.exponent < -99999 ? -99999 : number.exponent > 99999 ? 99999 : number.exponent;
-    snprintf(number.digits + number.count, sizeof number.digits - number.count, "e%d", (int)exponent);
-    value = strtod(number.digits, NULL);
-    if (!isfinite(value)) return 0;
-    *out = value;
-    return 1;
-}
-
-int marl__read_int(const char *text, int64_t *out) {
-    int negative = *text == '-';
-    uint64_t limit = negative ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX;
-    uint64_t value = 0;
-
-    *out = 0;
-    if (*text == '-' || *text == '+') ++text;
-    if (!is_digit(*text)) return 0;
-    for (; is_digit(*text); ++text) {
-        uint64_t digit = (uint64_t)(*text - '0');
-        if (value > (limit - digit) / 10) return 0;
-        value = value * 10 + digit;
-    }
-    if (*text != '\0') return 0;
-    *out = negative ? (int64_t)(0 - value) : (int64_t)value;
-    return 1;
-}
-
-/* Whatever stands between the digits of a number printed by libc and is not part of it in the C locale, is its point;
- * it may take several bytes. */
-static void plain_point(const char *from, char *to) {
-    int is_replaced = 0;
-
-    for (; *from; ++from) {
-        if (is_digit(*from) || *from == '-' || *from == '+' || *from == 'e') *to++ = *from;
-        else if (!is_replaced) is_replaced = 1, *to++ = '.';
-    }
-    *to = '\0';
-}
-
-/* Every decimal of at most 15 digits survives being read and printed again, so %.15g finds it if there is one, and
- * drops its trailing zeros; below DBL_MIN doubles have fewer digits. */
-void marl__write_real(double value, char buffer[32]) {
-    char printed[64];
-    double back = 0;
-
-    if (!isfinite(value)) {
-        snprintf(buffer, 32, "%s", isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
-        return;
-    }
-    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; ++digits) {
-        snprintf(printed, sizeof printed, "%.*g", digits, value);
-        plain_point(printed, buffer);
-        if (marl__read_real(buffer, &back) && back == value) return;
-    }
-}
 
 /* ---- UTF-8 ---- */
 
@@ -249,7 +122,7 @@ static uint32_t hex4(const char *text, const char *end) {
     if (end - text < 4) return 0x10000;
     for (int index = 0; index < 4; ++index) {
         char letter = text[index];
-        uint32_t digit = is_digit(letter) ? (uint32_t)(letter - '0')
+        uint32_t digit = marl__is_digit(letter) ? (uint32_t)(letter - '0')
                          : letter >= 'a' && letter <= 'f' ? (uint32_t)(letter - 'a' + 10)
                          : letter >= 'A' && letter <= 'F' ? (uint32_t)(letter - 'A' + 10)
                                                           : 16;
@@ -300,7 +173,7 @@ static marl_status scan_text(scanner *scan) {
 static int scan_digits(scanner *scan) {
     const char *start = scan->at;
 
-    while (is_digit(peek(scan))) ++scan->at;
+    while (marl__is_digit(peek(scan))) ++scan->at;
     return scan->at > start;
 }
 
@@ -674,164 +547,4 @@ marl_status marl__json_get_real(const marl__json *json, int32_t object, const ch
 
     *out = 0;
     return status == MARL_OK ? marl__json_real(json, value, out) : status;
-}
-
-/* ---- the writer ---- */
-
-marl_status marl__json_writer_init(marl__json_writer *writer, marl__heap *heap, size_t reserve) {
-    memset(writer, 0, sizeof *writer);
-    writer->heap = heap;
-    writer->capacity = reserve > 64 ? reserve : 64;
-    writer->text = marl__alloc(heap, writer->capacity);
-    if (!writer->text) {
-        writer->capacity = 0;
-        return writer->status = MARL_E_NOMEM;
-    }
-    writer->text[0] = '\0';
-    return MARL_OK;
-}
-
-void marl__json_writer_reset(marl__json_writer *writer) {
-    writer->bytes = 0;
-    writer->depth = 0;
-    writer->has_item[0] = 0;
-    writer->status = writer->text ? MARL_OK : MARL_E_NOMEM;
-    if (writer->text) writer->text[0] = '\0';
-}
-
-void marl__json_writer_free(marl__json_writer *writer) {
-    if (writer->heap) marl__free(writer->heap, writer->text);
-    memset(writer, 0, sizeof *writer);
-    writer->status = MARL_E_STATE;
-}
-
-/* Room for `bytes` more and the NUL. */
-static int make_room(marl__json_writer *writer, size_t bytes) {
-    size_t need = 0;
-    char *grown;
-
-    if (writer->status != MARL_OK) return 0;
-    if (!marl__add_size(writer->bytes + 1, bytes, &need) || need > SIZE_MAX / 2) {
-        writer->status = marl__no_memory(bytes);
-        return 0;
-    }
-    if (need <= writer->capacity) return 1;
-    if (need < writer->capacity * 2) need = writer->capacity * 2;
-    grown = marl__alloc(writer->heap, need);
-    if (!grown) {
-        writer->status = MARL_E_NOMEM;
-        return 0;
-    }
-    memcpy(grown, writer->text, writer->bytes + 1);
-    marl__free(writer->heap, writer->text);
-    writer->text = grown;
-    writer->capacity = need;
-    return 1;
-}
-
-static void append(marl__json_writer *writer, const char *text, size_t bytes) {
-    if (!make_room(writer, bytes)) return;
-    memcpy(writer->text + writer->bytes, text, bytes);
-    writer->bytes += bytes;
-    writer->text[writer->bytes] = '\0';
-}
-
-static void append_text(marl__json_writer *writer, const char *text) {
-    size_t bytes = strlen(text);
-
-    if (writer->status == MARL_OK && !marl__is_utf8(text, bytes)) {
-        writer->status = marl__fail(MARL_E_FORMAT, "the text \"%.64s\" is not UTF-8 and cannot stand in JSON", text);
-        return;
-    }
-    append(writer, "\"", 1);
-    for (const char *run = text; *run;) {
-        size_t plain = 0;
-        char escape[8];
-        while ((unsigned char)run[plain] >= 0x20 && run[plain] != '"' && run[plain] != '\\') ++plain;
-        append(writer, run, plain);
-        run += plain;
-        if (*run == '\0') break;
-        if (*run == '"' || *run == '\\') snprintf(escape, sizeof escape, "\\%c", *run);
-        else if (*run == '\n') snprintf(escape, sizeof escape, "\\n");
-        else if (*run == '\t') snprintf(escape, sizeof escape, "\\t");
-        else snprintf(escape, sizeof escape, "\\u%04x", (unsigned)(unsigned char)*run);
-        append(writer, escape, strlen(escape));
-        ++run;
-    }
-    append(writer, "\"", 1);
-}
-
-/* What stands before a value: a comma after the one before, and its key. */
-static void begin_value(marl__json_writer *writer, const char *key) {
-    if (writer->status != MARL_OK) return;
-    if (writer->has_item[writer->depth]) append(writer, ",", 1);
-    writer->has_item[writer->depth] = 1;
-    if (!key) return;
-    append_text(writer, key);
-    append(writer, ":", 1);
-}
-
-static void open_level(marl__json_writer *writer, const char *key, const char *bracket) {
-    begin_value(writer, key);
-    if (writer->status != MARL_OK) return;
-    if (writer->depth + 1 >= sizeof writer->has_item) {
-        writer->status = marl__fail(MARL_E_STATE, "JSON nested deeper than %zu", sizeof writer->has_item - 1);
-        return;
-    }
-    append(writer, bracket, 1);
-    writer->has_item[++writer->depth] = 0;
-}
-
-static void close_level(marl__json_writer *writer, const char *bracket) {
-    if (writer->status != MARL_OK) return;
-    if (writer->depth == 0) {
-        writer->status = marl__fail(MARL_E_STATE, "JSON closed more often than opened");
-        return;
-    }
-    --writer->depth;
-    append(writer, bracket, 1);
-}
-
-void marl__json_open_object(marl__json_writer *writer, const char *key) {
-    open_level(writer, key, "{");
-}
-
-void marl__json_close_object(marl__json_writer *writer) {
-    close_level(writer, "}");
-}
-
-void marl__json_open_array(marl__json_writer *writer, const char *key) {
-    open_level(writer, key, "[");
-}
-
-void marl__json_close_array(marl__json_writer *writer) {
-    close_level(writer, "]");
-}
-
-void marl__json_write_text(marl__json_writer *writer, const char *key, const char *value) {
-    begin_value(writer, key);
-    append_text(writer, value);
-}
-
-void marl__json_write_raw(marl__json_writer *writer, const char *key, const char *json) {
-    begin_value(writer, key);
-    append(writer, json, strlen(json));
-}
-
-void marl__json_write_int(marl__json_writer *writer, const char *key, int64_t value) {
-    char text[32];
-
-    snprintf(text, sizeof text, "%lld", (long long)value);
-    marl__json_write_raw(writer, key, text);
-}
-
-void marl__json_write_real(marl__json_writer *writer, const char *key, double value) {
-    char text[32];
-
-    marl__write_real(value, text);
-    marl__json_write_raw(writer, key, isfinite(value) ? text : "null");
-}
-
-void marl__json_write_bool(marl__json_writer *writer, const char *key, int32_t value) {
-    marl__json_write_raw(writer, key, value ? "true" : "false");
 }

@@ -7,6 +7,7 @@
 #define MARL__CORE_BASE_JSON_H
 
 #include "core/base/alloc.h"
+#include "core/base/number.h"
 
 enum marl__json_type { MARL__JSON_NULL, MARL__JSON_BOOL, MARL__JSON_NUMBER, MARL__JSON_TEXT, MARL__JSON_ARRAY,
                        MARL__JSON_OBJECT };
@@ -43,12 +44,6 @@ marl_status marl__json_bool(const marl__json *json, int32_t value, int32_t *out)
 
 /* Whether bytes are well-formed UTF-8 without NUL. */
 bool marl__is_utf8(const char *text, size_t bytes);
-
-/* Locale-free number <-> text. Reading takes the whole text or fails (returns 0). Writing gives the shortest decimal
- * that reads back equal; NaN and infinities are written as null by the writer below. buffer: at least 32 bytes. */
-int marl__read_real(const char *text, double *out);
-int marl__read_int(const char *text, int64_t *out);
-void marl__write_real(double value, char buffer[32]);
 
 typedef struct marl__json_writer {
     marl__heap *heap;
