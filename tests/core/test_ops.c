@@ -749,13 +749,22 @@ START_TEST(gradients_at_kinks) {
 }
 END_TEST
 
+/* One thread computes here: where only races are looked for, one device tells as much as four. */
+#ifdef __SANITIZE_THREAD__
+enum { EVERY_DEVICE = 0 };
+#else
+enum { EVERY_DEVICE = 1 };
+#endif
+
 Suite *marl__suite_core_ops(void) {
     Suite *suite = suite_create("core/ops");
     TCase *right = tcase_create("right"), *same = tcase_create("same bits");
-    tcase_add_test(right, portable_is_right);
     tcase_add_test(right, avx2_is_right);
-    tcase_add_test(right, avx512_is_right);
-    tcase_add_test(right, openblas_is_right);
+    if (EVERY_DEVICE) {
+        tcase_add_test(right, portable_is_right);
+        tcase_add_test(right, avx512_is_right);
+        tcase_add_test(right, openblas_is_right);
+    }
     tcase_add_test(right, tangents_of_some_leaves);
     tcase_add_test(right, every_op_is_in_the_table);
     tcase_add_test(right, gradients_at_kinks);
