@@ -178,7 +178,14 @@ marl train --config flat.json --steps 2k --seed 1 --out deep/er/lbf --preset qui
 expect "train foraging from a flat config" 0 out 'vdn learns lbf:5x5-2p-1f-coop' out '4 environments'
 printf '{"component": "run/vdn/lbf:5x5-2p-1f-coop", "lr":' >cut.json
 marl train --config cut.json --steps 2000 --out cut
-expect "a config that is cut off" 1 err 'cut\.json is no JSON object'
+expect "a config that is cut off" 1 err 'cut\.json is no file of settings: line 1'
+printf '{"component": "run/vdn/lbf:5x5-2p-1f-coop",\n "lr": 0.001,\n}\n' >comma.json
+marl train --config comma.json --steps 2000 --out comma
+expect "a config with a comma too many" 1 err 'comma\.json is no file of settings: line 3'
+printf '["lr", 0.001]\n' >list.json
+marl train --config list.json --algo vdn --env lbf:5x5-2p-1f-coop --steps 2000 --out comma
+expect "a config that is no object" 1 err 'list\.json is no file of settings: it is no JSON object'
+holds "nothing is begun" test ! -e comma -a ! -e cut
 marl train --config flat.json --steps 2000 --seed 2 --out other --init deep/er/lbf/policy.safetensors --preset quick
 expect "start from a policy" 0 out 'done'
 
