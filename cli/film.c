@@ -66,8 +66,8 @@ static int choose_size(film *film, const options *options) {
 
     if (status) return status;
     if (scale > SCALE_MAX || scale * longer > SIDE_MAX) {
-        return fail_usage(options->command, "--scale %llu is too much for pictures of %u x %u pixels: %d a side at most",
-                          (unsigned long long)scale, film->picture.width, film->picture.height, SIDE_MAX);
+        return fail_usage(options->command, "--scale %llu is too much for pictures of %u x %u pixels: %d a side at "
+                          "most", (unsigned long long)scale, film->picture.width, film->picture.height, SIDE_MAX);
     }
     film->scale = (uint32_t)scale;
     film->sheet.width = film->picture.width * film->scale;
@@ -174,7 +174,8 @@ static int play_through(film *film, frame_use use, void *user) {
         if ((status = make_frame(film))) return status;
         if ((status = use(film, user))) return status;
         if (film->step == film->replay.steps) return 0;
-        if ((status = replay_step(&film->replay, film->path, film->env, film->step, &step, film->rewards))) return status;
+        status = replay_step(&film->replay, film->path, film->env, film->step, &step, film->rewards);
+        if (status) return status;
         film->total += replay_reward(&film->replay, film->step++);
     }
 }
@@ -198,7 +199,8 @@ static int write_frame(film *film, void *user) {
     uint32_t last = writer->centiseconds > LAST_CENTISECONDS ? writer->centiseconds : LAST_CENTISECONDS;
 
     color_set_map(writer->colors, film->sheet.pixels, (size_t)film->sheet.width * film->sheet.height, film->indices);
-    return gif_frame(writer->gif, film->indices, is_last ? last : writer->centiseconds) ? 0 : fail("no memory for a frame");
+    if (gif_frame(writer->gif, film->indices, is_last ? last : writer->centiseconds)) return 0;
+    return fail("no memory for a frame");
 }
 
 /* Browsers take a shorter delay than 2 hundredths of a second for a mistake. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes an animated GIF (version 89a) that plays again and again. Of each frame after the first only the rectangle that
- * has changed is stored, and what has not changed inside it is left transparent where that makes the file smaller. */
+/* Writes an animated GIF (version 89a) that plays again and again. Of each frame after the first only the rectangle
+ * that has changed is stored, and what has not changed inside it is left transparent where that saves bytes. */
 #ifndef CLI_GIF_H
 #define CLI_GIF_H
 

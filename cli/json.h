@@ -24,7 +24,7 @@ char *read_text(const char *path, size_t limit, size_t *out_bytes);
  * from 1. The functions below take such text; of other text they make something, but not always what was meant. */
 bool json_is_valid(json_slice text, size_t *out_line);
 
-/* Whether a text is one JSON object; says which line is wrong if not. path, what: named in that, "x.json is no replay". */
+/* Whether a text is one JSON object; says which line is wrong if not. path, what: of "x.json is no replay". */
 bool json_check_object(json_slice text, const char *path, const char *what);
 
 /* Reads a file that is to be one JSON object, see read_text and json_check_object. NULL on failure. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file that appears whole or not at all: it is written under another name beside its place and moved there at the end.
- * What is no plain file (a pipe, /dev/stdout) is written directly. */
+/* A file that appears whole or not at all: it is written under another name beside its place and moved there at the
+ * end. What is no plain file (a pipe, /dev/stdout) is written directly. */
 #ifndef CLI_OUT_FILE_H
 #define CLI_OUT_FILE_H
 

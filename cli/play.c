@@ -55,7 +55,7 @@ static int play_episode(screen *screen, stage *stage, recorder *recorder, uint64
         status = screen_show(screen, stage->envs[0], &head);
     }
     if (!status && (step.terminated || step.truncated)) {
-        screen_result(screen, &head, outcome_text(step.outcome, step.truncated && !step.terminated));
+        screen_result(screen, &head, step.outcome, step.truncated && !step.terminated);
     }
     return status;
 }
@@ -81,7 +81,9 @@ static int play_team(const options *options) {
         }
         screen_close(&screen);
         if (!status) status = recorder_write(recorder, &stage, path, epsilon, seed);
-        if (!status && recorder->path) printf("%s holds episode %llu.\n", recorder->path, (unsigned long long)recorder->kept.episode);
+        if (!status && recorder->path) {
+            printf("%s holds episode %llu.\n", recorder->path, (unsigned long long)recorder->kept.episode);
+        }
         stage_close(&stage);
     }
     recorder_close(recorder);
@@ -106,7 +108,7 @@ static int show_steps(screen *screen, const replay *replay, const char *path, ma
         status = screen_show(screen, env, &head);
     }
     if (!status && head.step == replay->steps) {
-        screen_result(screen, &head, outcome_text(replay->outcome, replay->is_truncated));
+        screen_result(screen, &head, replay->outcome, replay->is_truncated);
     }
     return status;
 }
@@ -152,9 +154,9 @@ const command play_command = {
     .name = "play",
     .arguments = "DIR|FILE|--replay FILE [FLAG...]",
     .summary = "watch a trained team play",
-    .about = "DIR is a run's directory, FILE a policy. --record FILE keeps an episode as a replay: a small JSON file with\n"
-             "seed and actions, from which the same build plays it again, move by move, with marl play --replay FILE,\n"
-             "or draws it with marl plot --replay FILE --out battle.gif.",
+    .about = "DIR is a run's directory, FILE a policy. --record FILE keeps an episode as a replay: a small JSON file\n"
+             "with seed and actions, from which marl play --replay FILE plays it again, move by move, and\n"
+             "marl plot --replay FILE --out battle.gif draws it. Of several episodes --pick says which is kept.",
     .positional_max = 1,
     .flags = flags,
     .run = play,

@@ -67,7 +67,9 @@ int recorder_write(recorder *recorder, const stage *stage, const char *policy, d
     int status = recorder->status;
 
     if (!recorder->path || status) return status;
-    if (!recorder->has_kept) return fail("the episode to record was not played to its end; %s is not written", recorder->path);
+    if (!recorder->has_kept) {
+        return fail("the episode to record was not played to its end; %s is not written", recorder->path);
+    }
     snprintf(kept->policy, sizeof kept->policy, "%s", policy);
     snprintf(kept->algo, sizeof kept->algo, "%s", marl_policy_algo(stage->policy));
     kept->epsilon = epsilon;

@@ -157,18 +157,19 @@ int replay_open_env(const replay *replay, const char *path, marl_env **out) {
 /* Whether the episode ends where the recorded one did, and in the same way. */
 static int check_end(const replay *replay, const char *path, uint32_t index, const marl_step *step) {
     bool is_over = step->terminated || step->truncated, is_last = index + 1 == replay->steps;
+    bool is_truncated = step->truncated && !step->terminated;
 
     if (is_over && !is_last) {
-        return fail("%s: the episode is over at step %u, the file goes on to step %u; it was recorded under other rules",
-                    path, index + 1, replay->steps);
+        return fail("%s: the episode is over at step %u, the file goes on to step %u; it was recorded under other "
+                    "rules", path, index + 1, replay->steps);
     }
     if (!is_over && is_last) {
         return fail("%s: the file ends at step %u, the episode does not; it was cut, or recorded under other rules",
                     path, index + 1);
     }
-    if (is_over && (step->outcome != replay->outcome || (step->truncated && !step->terminated) != replay->is_truncated)) {
+    if (is_over && (step->outcome != replay->outcome || is_truncated != replay->is_truncated)) {
         return fail("%s: the episode ends with \"%s\", the file says \"%s\"; it was recorded under other rules", path,
-                    outcome_text(step->outcome, step->truncated && !step->terminated),
+                    outcome_text(step->outcome, is_truncated),
                     outcome_text(replay->outcome, replay->is_truncated));
     }
     return 0;
@@ -182,7 +183,9 @@ int replay_step(const replay *replay, const char *path, marl_env *env, uint32_t 
     *step = (marl_step){.struct_size = sizeof *step, .rewards = rewards};
     if (replay->has_discrete) actions.discrete = replay->discrete + index * numbers;
     if (replay->has_continuous) actions.continuous = replay->continuous + index * numbers;
-    if (marl_env_step(env, &actions, step) != MARL_OK) return fail("%s: step %u: %s", path, index + 1, marl_last_error());
+    if (marl_env_step(env, &actions, step) != MARL_OK) {
+        return fail("%s: step %u: %s", path, index + 1, marl_last_error());
+    }
     for (uint32_t i = 0; i < replay->reward_count; i++) {
         double recorded = replay->rewards[(size_t)index * replay->reward_count + i];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A replay file: one episode that can be watched again. It holds no pictures. An environment does the same again from the
- * same settings, seed and actions, so those are the file, with the rewards to check by, and who played. It is one JSON
- * object:
+/* A replay file: one episode that can be watched again. It holds no pictures. An environment does the same again from
+ * the same settings, seed and actions, so those are the file, with the rewards to check by, and who played. It is one
+ * JSON object:
  *
  *     {"marl_replay": 1, "env": "lbf:8x8-2p-2f", "env_version": "1", "env_hash": "00ab...", "settings": {...},
  *      "seed": "123", "agents": 2, "action_dims": 1, "reward_count": 1,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay.h"
+
 enum { PICTURE_BYTES = 1 << 14, PICTURE_BYTES_MAX = 1 << 22, HEAD_BYTES = 4096, LOOK_AT_RESULT = 4 /* delays */ };
 static const uint64_t terminal_delay = 150;
 
@@ -49,8 +51,8 @@ static void print_clipped(const screen *screen, const char *text, size_t bytes, 
         size_t code = 1;
 
         if (text[i] == '\033') {
-            while (i + code < bytes && !(text[i + code] >= '@' && text[i + code] <= '~' && text[i + code] != '[')) code++;
-            code += i + code < bytes;
+            code += strcspn(text + i + 1, "@ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz~\n");
+            code += i + code < bytes;    /* the letter that ends it */
             if (screen->terminal.has_color) fwrite(text + i, 1, code, stdout);
             has_style = screen->terminal.has_color;
         } else {
@@ -138,10 +140,10 @@ int screen_show(screen *screen, marl_env *env, const screen_head *head) {
     if (status) return status;
     if (terminal->is_terminal && screen->lines > 0) printf("\033[%dA\r", screen->lines);
     screen->lines = 0;
-    used = (size_t)snprintf(text, sizeof text, "%sepisode %llu%s  step %u of %u  reward %.3g  return %.4g  alive %u of %u\n",
-                            terminal_style(terminal, STYLE_BOLD), (unsigned long long)head->episode,
-                            terminal_style(terminal, STYLE_PLAIN), head->step, head->step_limit, head->reward,
-                            head->total, count_alive(screen, env), spec->agent_count);
+    used = (size_t)snprintf(text, sizeof text, "%sepisode %llu%s  step %u of %u  return %.4g  alive %u of %u  "
+                            "reward %.3g\n", terminal_style(terminal, STYLE_BOLD), (unsigned long long)head->episode,
+                            terminal_style(terminal, STYLE_PLAIN), head->step, head->step_limit, head->total,
+                            count_alive(screen, env), spec->agent_count, head->reward);
     used += add_actions(text + used, sizeof text - used, spec, head->actions);
     print_lines(screen, text);
     print_lines(screen, screen->picture);
@@ -151,9 +153,11 @@ int screen_show(screen *screen, marl_env *env, const screen_head *head) {
     return 0;
 }
 
-void screen_result(screen *screen, const screen_head *head, const char *outcome) {
-    printf("%sepisode %llu: return %.3f in %u steps, %s%s\n\n", terminal_style(&screen->terminal, STYLE_GREEN),
-           (unsigned long long)head->episode, head->total, head->step, outcome,
+void screen_result(screen *screen, const screen_head *head, int32_t outcome, bool is_truncated) {
+    enum style style = outcome == MARL_OUTCOME_LOST ? STYLE_YELLOW : STYLE_GREEN;
+
+    printf("%sepisode %llu: return %.3f in %u steps, %s%s\n\n", terminal_style(&screen->terminal, style),
+           (unsigned long long)head->episode, head->total, head->step, outcome_text(outcome, is_truncated),
            terminal_style(&screen->terminal, STYLE_PLAIN));
     screen->lines = 0;
     fflush(stdout);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An episode in the terminal, one picture a step. On a terminal each picture replaces the last; elsewhere they follow one
- * another without escape codes, so that an episode can be piped into a file. */
+/* An episode in the terminal, one picture a step. On a terminal each picture replaces the last; elsewhere they follow
+ * one another without escape codes, so that an episode can be piped into a file. */
 #ifndef CLI_SCREEN_H
 #define CLI_SCREEN_H
 
@@ -32,7 +32,7 @@ void screen_close(screen *screen);
 /* Shows what an environment draws as text, if it does, and waits. An exit status. */
 int screen_show(screen *screen, marl_env *env, const screen_head *head);
 
-/* The line that ends an episode, and a longer wait. */
-void screen_result(screen *screen, const screen_head *head, const char *outcome);
+/* The line that ends an episode, and a longer wait. outcome: marl_outcome. */
+void screen_result(screen *screen, const screen_head *head, int32_t outcome, bool is_truncated);
 
 #endif

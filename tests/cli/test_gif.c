@@ -282,7 +282,7 @@ START_TEST(only_what_changes_is_stored) {
     for (uint32_t f = 0; read_frame(&reading); f++) {
         if (f == 0) ck_assert(reading.part_width == WIDE && reading.part_height == HIGH);
         else if (f == COUNT - 1) ck_assert(reading.part_width == 1 && reading.part_height == 1);
-        else ck_assert(reading.left == 15 + 5 * f && reading.top == 50 && reading.part_width == 9 && reading.part_height == 4);
+        else ck_assert(reading.left == 15 + 5 * f && reading.part_width == 9 && reading.part_height == 4);
     }
     free(reading.pixels);
     free(film);
