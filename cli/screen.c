@@ -66,15 +66,18 @@ static void print_clipped(const screen *screen, const char *text, size_t bytes, 
 }
 
 static void print_lines(screen *screen, const char *text) {
+    static const char more[] = "... more lines than the terminal has";
     bool is_terminal = screen->terminal.is_terminal;
     int width = is_terminal ? terminal_width(&screen->terminal) : INT32_MAX;
     int height = is_terminal ? terminal_height(&screen->terminal) - 1 : INT32_MAX;
 
     while (*text && screen->lines < height) {
         size_t bytes = strcspn(text, "\n");
+        const char *next = text + bytes + (text[bytes] == '\n');
 
-        print_clipped(screen, text, bytes, width);
-        text += bytes + (text[bytes] == '\n');
+        if (screen->lines == height - 1 && *next) print_clipped(screen, more, sizeof more - 1, width);
+        else print_clipped(screen, text, bytes, width);
+        text = next;
         screen->lines++;
     }
 }
