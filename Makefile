@@ -152,6 +152,10 @@ $(O)/tests/$(1)/main.o: tests/main.c $(O)/tests/$(1)/suites.def $(O)/flags | nee
 endef
 $(foreach folder,$(suite_folders),$(eval $(call suite_rule,$(folder))))
 
+# The command's own parts are no library: their tests are linked with all of them but main.
+$(TESTS)/cli: $(filter-out $(O)/cli/main.o,$(cli_objects))
+$(O)/tests/cli/%.o: test_flags += -Icli
+
 $(other_programs): $(TESTS)/%: $(O)/tests/%.o $(support_objects) $(LIB)/libmarl.a
 	@mkdir -p $(@D)
 	@$(call say,LINK,$@)

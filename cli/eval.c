@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "json.h"
-#include "play_env.h"
+#include "recorder.h"
 #include "runs.h"
 #include "statistics.h"
 #include "terminal.h"
@@ -27,6 +27,8 @@ static const option_spec flags[] = {
     {"threads", "N", "threads; never changes the result"},
     {"min-return", "R", "exit status 1 if a mean return is below R"},
     {"group", "KEY,KEY", "what tells groups apart: algo, env, device or keys; default: everything but the seed"},
+    {"record", "FILE", "write one episode as a replay, for marl play --replay and marl plot --replay"},
+    {"pick", "WHICH", "the episode that --record writes: best, worst or its number (default 1)"},
     {"json", NULL, "print one JSON object"},
     {NULL, NULL, NULL},
 };
@@ -51,7 +53,9 @@ typedef struct group_result {
 
 /* An episode that has ended: its outcome, and the next one for the team. */
 static marl_status next_episode(stage *stage, uint32_t team, const marl_step *step, evaluation *result,
-                                uint64_t *begun, uint64_t playing[TEAMS_MAX]) {
+                                recorder *recorder, uint64_t *begun, uint64_t playing[TEAMS_MAX]) {
+    marl_status status;
+
     result->with_outcome += step->outcome != MARL_OUTCOME_NONE;
     result->won += step->outcome == MARL_OUTCOME_WON;
     playing[team] = *begun;
@@ -59,16 +63,19 @@ static marl_status next_episode(stage *stage, uint32_t team, const marl_step *st
         stage_rest(stage, team);
         return MARL_OK;
     }
-    return stage_begin(stage, team, result->seed, (*begun)++);
+    status = stage_begin(stage, team, result->seed, *begun);
+    recorder_begin(recorder, stage, team, result->seed, (*begun)++);
+    return status;
 }
 
-static marl_status play_episodes(stage *stage, evaluation *result) {
+static marl_status play_episodes(stage *stage, evaluation *result, recorder *recorder) {
     uint64_t playing[TEAMS_MAX], begun = 0, ended = 0, steps = 0;
     marl_status status = MARL_OK;
 
     for (uint32_t team = 0; team < stage->teams && status == MARL_OK; team++) {
         playing[team] = begun;
-        status = stage_begin(stage, team, result->seed, begun++);
+        status = stage_begin(stage, team, result->seed, begun);
+        recorder_begin(recorder, stage, team, result->seed, begun++);
     }
     while (status == MARL_OK && ended < result->episodes) {
         status = stage_act(stage);
@@ -78,11 +85,12 @@ static marl_status play_episodes(stage *stage, evaluation *result) {
 
             if (playing[team] >= result->episodes) continue;
             if ((status = stage_step(stage, team, &step, &reward)) != MARL_OK) break;
+            recorder_step(recorder, stage, team, &step);
             steps++;
             result->returns[playing[team]] += reward;
             if (!step.terminated && !step.truncated) continue;
             ended++;
-            status = next_episode(stage, team, &step, result, &begun, playing);
+            status = next_episode(stage, team, &step, result, recorder, &begun, playing);
         }
     }
     result->length_mean = ended > 0 ? (double)steps / (double)ended : 0.0;
@@ -151,6 +159,7 @@ static void print_line(const evaluation *result) {
 /* Plays one team; settings is what all teams have in common. The returns are the caller's to free, also on failure. */
 static int evaluate(const options *options, const char *path, const evaluation *settings, evaluation *result) {
     uint32_t teams = settings->episodes < TEAMS_MAX ? (uint32_t)settings->episodes : TEAMS_MAX;
+    recorder *recorder = NULL;
     stage stage;
     int status;
 
@@ -161,9 +170,14 @@ static int evaluate(const options *options, const char *path, const evaluation *
     snprintf(result->env_version, sizeof result->env_version, "%s", stage.spec->version);
     result->env_hash = stage.spec->hash;
     result->returns = calloc(result->episodes, sizeof *result->returns);
-    if (!result->returns) status = fail("no memory for the returns");
-    else if (play_episodes(&stage, result) != MARL_OK) status = fail_library();
-    else status = summarise(result);
+    recorder = calloc(1, sizeof *recorder);
+    if (!result->returns || !recorder) status = fail("no memory for the returns");
+    else status = recorder_open(recorder, options, result->episodes);
+    if (!status && play_episodes(&stage, result, recorder) != MARL_OK) status = fail_library();
+    if (!status) status = recorder_write(recorder, &stage, path, result->epsilon, result->seed);
+    if (!status) status = summarise(result);
+    if (recorder) recorder_close(recorder);
+    free(recorder);
     stage_close(&stage);
     return status;
 }
@@ -332,6 +346,9 @@ static int eval(const options *options) {
     if ((status = options_real(options, "min-return", -INFINITY, INFINITY, &settings.least))) return status;
     if (settings.episodes > EPISODES_MAX) {
         return fail_usage(options->command, "--episodes is at most %d", EPISODES_MAX);
+    }
+    if (options_get(options, "record") && options_positional(options, 1)) {
+        return fail_usage(options->command, "--record takes one team, not several");
     }
     return options_positional(options, 1) ? evaluate_several(options, &settings) : evaluate_one(options, &settings);
 }

@@ -49,6 +49,28 @@ static bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',' || c == ':';
 }
 
+bool json_check_object(json_slice text, const char *path, const char *what) {
+    const char *first = text.text;
+    size_t line;
+
+    if (!json_is_valid(text, &line)) {
+        fail("%s is no %s: line %zu is no JSON, or the file is cut off there", path, what, line);
+        return false;
+    }
+    while (is_space(*first)) first++;
+    if (*first != '{') fail("%s is no %s: it is no JSON object", path, what);
+    return *first == '{';
+}
+
+char *read_object(const char *path, size_t limit, const char *what, json_slice *out) {
+    char *text = read_text(path, limit, &out->bytes);
+
+    out->text = text;
+    if (!text || json_check_object(*out, path, what)) return text;
+    free(text);
+    return NULL;
+}
+
 /* Bytes of the string that begins at text, quotes included; 0 if it does not end. */
 static size_t string_bytes(const char *text, size_t bytes) {
     for (size_t i = 1; i < bytes; i++) {

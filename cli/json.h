@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* A value as it stands in the text; a string includes its quotes. */
@@ -18,6 +19,16 @@ typedef struct json_slice {
 /* Reads a file of at most `limit` bytes into fresh memory, which is the caller's to free and ends in NUL. NULL, after
  * saying why, on failure. */
 char *read_text(const char *path, size_t limit, size_t *out_bytes);
+
+/* Whether a text is one JSON value and nothing else, at most 64 brackets deep. *out_line: where it ends or goes wrong,
+ * from 1. The functions below take such text; of other text they make something, but not always what was meant. */
+bool json_is_valid(json_slice text, size_t *out_line);
+
+/* Whether a text is one JSON object; says which line is wrong if not. path, what: of "x.json is no replay". */
+bool json_check_object(json_slice text, const char *path, const char *what);
+
+/* Reads a file that is to be one JSON object, see read_text and json_check_object. NULL on failure. */
+char *read_object(const char *path, size_t limit, const char *what, json_slice *out);
 
 /* The inside of an object or array, to step through with json_next; false if the value is neither. */
 bool json_open(json_slice value, json_slice *rest);

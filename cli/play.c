@@ -1,33 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `marl play`: shows a trained team at work, one picture a step. On a terminal each picture replaces the last;
- * elsewhere they follow one another without escape codes, so that an episode can be piped into a file. */
+/* `marl play`: shows a trained team at work, or a recorded episode again, one picture a step. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "play_env.h"
-#include "terminal.h"
-
-enum { PICTURE_BYTES = 1 << 16, LOOK_AT_RESULT = 4 /* delays to pause at the end of an episode */ };
+#include "recorder.h"
+#include "screen.h"
 
 static const option_spec flags[] = {
-    {"episodes", "N", "episodes to show (default 3)"},
-    {"delay", "MS", "milliseconds a picture (default 150 on a terminal, else 0)"},
+    {"episodes", "N", "episodes to show (default 3; 1 with --record)"},
+    {"fps", "N", "pictures a second"},
+    {"delay", "MS", "the same as milliseconds a picture (default 150 on a terminal, else 0)"},
     {"seed", "S", "of environment and random choices (default 1)"},
     {"epsilon", "E", "chance that an agent acts at random (default 0: greedy)"},
     {"env", "NAME", "play in another environment than the one trained in"},
     {"set", "env.KEY=VALUE", "change a parameter of the environment"},
+    {"record", "FILE", "write one episode as a replay"},
+    {"pick", "WHICH", "the episode that --record writes: best, worst or its number (default 1)"},
+    {"replay", "FILE", "show a recorded episode instead, checking every reward"},
     {NULL, NULL, NULL},
 };
-
-/* What stands on the screen. */
-typedef struct screen {
-    terminal terminal;
-    uint64_t delay;
-    int lines;    /* lines of the picture that the next one replaces */
-    char picture[PICTURE_BYTES];
-} screen;
 
 static volatile sig_atomic_t is_interrupted;
 
@@ -36,110 +28,135 @@ static void on_interrupt(int signal_number) {
     is_interrupted = 1;
 }
 
-/* Prints a text line by line, so that what is left of an older, wider picture is wiped. Returns the lines. */
-static int print_lines(const screen *screen, const char *text) {
-    int lines = 0;
+/* The screen is put in order before the program ends, whatever ends it. */
+static void watch_signals(void) {
+    struct sigaction action = {.sa_handler = on_interrupt};
 
-    while (*text) {
-        size_t bytes = strcspn(text, "\n");
-
-        printf("%.*s%s\n", (int)bytes, text, screen->terminal.is_terminal ? "\033[K" : "");
-        text += bytes + (text[bytes] == '\n');
-        lines++;
-    }
-    return lines;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
-static void show(screen *screen, stage *stage, uint64_t episode, uint32_t step, double reward, double total) {
-    const terminal *terminal = &screen->terminal;
-    char head[256];
-    bool has_picture = marl_env_draw_text(stage->envs[0], screen->picture, sizeof screen->picture) == MARL_OK;
-
-    if (terminal->is_terminal && screen->lines > 0) printf("\033[%dA\r", screen->lines);
-    snprintf(head, sizeof head, "%sepisode %llu%s  step %u  reward %.3g  return %.3g",
-             terminal_style(terminal, STYLE_BOLD), (unsigned long long)episode + 1,
-             terminal_style(terminal, STYLE_PLAIN), step, reward, total);
-    screen->lines = print_lines(screen, head);
-    if (step > 0) {
-        printf("actions");
-        for (uint32_t i = 0; i < stage->agents; i++) printf(" %d", stage->actions[i]);
-    } else {
-        printf("actions -");
-    }
-    printf("%s\n", terminal->is_terminal ? "\033[K" : "");
-    screen->lines++;
-    if (has_picture) screen->lines += print_lines(screen, screen->picture);
-    if (terminal->is_terminal) fputs("\033[J", stdout);
-    else putchar('\n');
-    fflush(stdout);
-    sleep_milliseconds(screen->delay);
-}
-
-static void show_result(screen *screen, uint64_t episode, uint32_t steps, double total, const marl_step *step) {
-    const char *outcome = step->outcome == MARL_OUTCOME_WON    ? ", won"
-                          : step->outcome == MARL_OUTCOME_LOST ? ", lost"
-                          : step->truncated                    ? ", out of time"
-                                                               : "";
-
-    printf("%sepisode %llu: return %.3f in %u steps%s%s\n\n", terminal_style(&screen->terminal, STYLE_GREEN),
-           (unsigned long long)episode + 1, total, steps, outcome, terminal_style(&screen->terminal, STYLE_PLAIN));
-    screen->lines = 0;
-    fflush(stdout);
-    sleep_milliseconds(LOOK_AT_RESULT * screen->delay);
-}
-
-static marl_status play_episode(screen *screen, stage *stage, uint64_t seed, uint64_t episode) {
+static int play_episode(screen *screen, stage *stage, recorder *recorder, uint64_t seed, uint64_t episode) {
+    screen_head head = {.episode = episode + 1, .step_limit = stage->spec->episode_limit};
+    marl_actions actions = {.struct_size = sizeof actions, .discrete = stage->actions};
     marl_step step = {.struct_size = sizeof step};
-    double reward = 0.0, total = 0.0;
-    uint32_t steps = 0;
-    marl_status status = stage_begin(stage, 0, seed, episode);
+    int status;
 
-    if (status == MARL_OK) show(screen, stage, episode, steps, reward, total);
-    while (status == MARL_OK && !is_interrupted && !step.terminated && !step.truncated) {
-        if ((status = stage_act(stage)) != MARL_OK) break;
-        if ((status = stage_step(stage, 0, &step, &reward)) != MARL_OK) break;
-        total += reward;
-        show(screen, stage, episode, ++steps, reward, total);
+    if (stage_begin(stage, 0, seed, episode) != MARL_OK) return fail_library();
+    recorder_begin(recorder, stage, 0, seed, episode);
+    status = screen_show(screen, stage->envs[0], &head);
+    head.actions = &actions;
+    while (!status && !is_interrupted && !step.terminated && !step.truncated) {
+        if (stage_act(stage) != MARL_OK || stage_step(stage, 0, &step, &head.reward) != MARL_OK) return fail_library();
+        recorder_step(recorder, stage, 0, &step);
+        head.step++;
+        head.total += head.reward;
+        status = screen_show(screen, stage->envs[0], &head);
     }
-    if (status == MARL_OK && !is_interrupted) show_result(screen, episode, steps, total, &step);
+    if (!status && (step.terminated || step.truncated)) {
+        screen_result(screen, &head, step.outcome, step.truncated && !step.terminated);
+    }
     return status;
 }
 
-static int play(const options *options) {
-    struct sigaction action = {.sa_handler = on_interrupt};
-    uint64_t episodes = 3, seed = 1;
-    screen *screen;
+static int play_team(const options *options) {
+    uint64_t episodes = options_get(options, "record") ? 1 : 3, seed = 1;
+    const char *path = options_positional(options, 0);
     double epsilon = 0.0;
+    recorder *recorder;
+    screen screen = {.lines = 0};
     stage stage;
     int status;
 
     if ((status = options_whole(options, "episodes", 1, &episodes))) return status;
     if ((status = options_whole(options, "seed", 0, &seed))) return status;
     if ((status = options_real(options, "epsilon", 0.0, 1.0, &epsilon))) return status;
-    if (!(screen = calloc(1, sizeof *screen))) return fail("no memory for a picture");
-    terminal_init(&screen->terminal);
-    screen->delay = screen->terminal.is_terminal ? 150 : 0;
-    status = options_whole(options, "delay", 0, &screen->delay);
-    if (!status) status = stage_open(options, options_positional(options, 0), 1, seed, epsilon, &stage);
-    if (status) {
-        free(screen);
-        return status;
+    if (!(recorder = calloc(1, sizeof *recorder))) return fail("no memory to play");
+    status = recorder_open(recorder, options, episodes);
+    if (!status && !(status = stage_open(options, path, 1, seed, epsilon, &stage))) {
+        status = screen_open(&screen, options, stage.spec);
+        for (uint64_t e = 0; e < episodes && !status && !is_interrupted; e++) {
+            status = play_episode(&screen, &stage, recorder, seed, e);
+        }
+        screen_close(&screen);
+        if (!status) status = recorder_write(recorder, &stage, path, epsilon, seed);
+        if (!status && recorder->path) {
+            printf("%s holds episode %llu.\n", recorder->path, (unsigned long long)recorder->kept.episode);
+        }
+        stage_close(&stage);
     }
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    for (uint64_t e = 0; e < episodes && !status && !is_interrupted; e++) {
-        if (play_episode(screen, &stage, seed, e) != MARL_OK) status = fail_library();
+    recorder_close(recorder);
+    free(recorder);
+    return status;
+}
+
+static int show_steps(screen *screen, const replay *replay, const char *path, marl_env *env, double *rewards) {
+    size_t numbers = (size_t)replay->agents * replay->dims;
+    screen_head head = {.episode = replay->episode, .step_limit = marl_env_get_spec(env)->episode_limit};
+    marl_actions actions = {.struct_size = sizeof actions};
+    marl_step step;
+    int status = screen_show(screen, env, &head);
+
+    head.actions = &actions;
+    while (!status && !is_interrupted && head.step < replay->steps) {
+        if ((status = replay_step(replay, path, env, head.step, &step, rewards))) break;
+        actions.discrete = replay->has_discrete ? replay->discrete + head.step * numbers : NULL;
+        actions.continuous = replay->has_continuous ? replay->continuous + head.step * numbers : NULL;
+        head.reward = replay_reward(replay, head.step++);
+        head.total += head.reward;
+        status = screen_show(screen, env, &head);
     }
-    stage_close(&stage);
-    free(screen);
-    return status ? status : is_interrupted ? EXIT_STOPPED : 0;
+    if (!status && head.step == replay->steps) {
+        screen_result(screen, &head, replay->outcome, replay->is_truncated);
+    }
+    return status;
+}
+
+static int show_replay(const options *options, const char *path) {
+    static const char *const others[] = {"episodes", "seed", "epsilon", "env", "set", "record", "pick", NULL};
+    screen screen = {.lines = 0};
+    marl_env *env = NULL;
+    double *rewards = NULL;
+    replay replay;
+    int status;
+
+    if (options_positional(options, 0)) return fail_usage(options->command, "--replay shows a file, not a team");
+    for (const char *const *name = others; *name; name++) {
+        if (!options_get(options, *name)) continue;
+        return fail_usage(options->command, "--%s does not go with --replay: the file says what is played", *name);
+    }
+    if ((status = replay_read(path, &replay))) return status;
+    status = replay_open_env(&replay, path, &env);
+    if (!status && !(rewards = calloc(replay.agents, sizeof *rewards))) status = fail("no memory for a step");
+    if (!status) status = screen_open(&screen, options, marl_env_get_spec(env));
+    if (!status) {
+        printf("%s on %s, epsilon %g; played by %s\n", replay.algo, replay.env, replay.epsilon, replay.policy);
+        status = show_steps(&screen, &replay, path, env, rewards);
+    }
+    screen_close(&screen);
+    free(rewards);
+    marl_env_destroy(env);
+    replay_free(&replay);
+    return status;
+}
+
+static int play(const options *options) {
+    const char *replay = options_get(options, "replay");
+    int status;
+
+    watch_signals();
+    status = replay ? show_replay(options, replay) : play_team(options);
+    return is_interrupted ? EXIT_STOPPED : status;
 }
 
 const command play_command = {
     .name = "play",
-    .arguments = "DIR|FILE [FLAG...]",
+    .arguments = "DIR|FILE|--replay FILE [FLAG...]",
     .summary = "watch a trained team play",
-    .about = NULL,
+    .about = "DIR is a run's directory, FILE a policy. --record FILE keeps an episode as a replay: a small JSON file\n"
+             "with seed and actions, from which marl play --replay FILE plays it again, move by move, and\n"
+             "marl plot --replay FILE --out battle.gif draws it. Of several episodes --pick says which is kept.",
     .positional_max = 1,
     .flags = flags,
     .run = play,

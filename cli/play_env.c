@@ -66,17 +66,15 @@ static int apply_sets(const options *options, marl_config *config) {
 
 static int open_envs(const options *options, const char *path, const char *env, stage *stage) {
     char component[COMPONENT_BYTES];
-    marl_config *config = NULL;
     int status;
 
     snprintf(component, sizeof component, "env/%s", env);
-    if (marl_config_create(NULL, component, &config) != MARL_OK) return fail_library();
-    status = apply_trained_keys(path, env, config);
-    if (!status) status = apply_sets(options, config);
+    if (marl_config_create(NULL, component, &stage->settings) != MARL_OK) return fail_library();
+    status = apply_trained_keys(path, env, stage->settings);
+    if (!status) status = apply_sets(options, stage->settings);
     for (uint32_t team = 0; !status && team < stage->teams; team++) {
-        if (marl_env_create(NULL, env, config, &stage->envs[team]) != MARL_OK) status = fail_library();
+        if (marl_env_create(NULL, env, stage->settings, &stage->envs[team]) != MARL_OK) status = fail_library();
     }
-    marl_config_destroy(config);
     return status;
 }
 
@@ -133,6 +131,7 @@ void stage_close(stage *stage) {
     marl_policy_destroy(stage->policy);
     for (uint32_t team = 0; team < TEAMS_MAX; team++) marl_env_destroy(stage->envs[team]);
     marl_device_close(stage->device);
+    marl_config_destroy(stage->settings);
     free(stage->obs);
     free(stage->avail);
     free(stage->alive);
@@ -149,6 +148,10 @@ static uint64_t mix(uint64_t x) {
     return x ^ (x >> 31);
 }
 
+uint64_t stage_seed(uint64_t seed, uint64_t episode) {
+    return mix(mix(seed) ^ episode);
+}
+
 static marl_status look(stage *stage, uint32_t team) {
     size_t row = (size_t)team * stage->agents;
     marl_view view = {.struct_size = sizeof view,
@@ -160,7 +163,7 @@ static marl_status look(stage *stage, uint32_t team) {
 }
 
 marl_status stage_begin(stage *stage, uint32_t team, uint64_t seed, uint64_t episode) {
-    marl_status status = marl_env_reset(stage->envs[team], mix(mix(seed) ^ episode));
+    marl_status status = marl_env_reset(stage->envs[team], stage_seed(seed, episode));
 
     if (status == MARL_OK) status = marl_policy_state_reset(stage->state, team);
     return status == MARL_OK ? look(stage, team) : status;

@@ -15,6 +15,7 @@ typedef struct stage {
     marl_policy_state *state;
     marl_env *envs[TEAMS_MAX];
     const marl_env_spec *spec;
+    marl_config *settings; /* of the environments, "env/NAME" */
     uint32_t teams, agents, obs_size, actions_max;
     float *obs;         /* (teams,N,O) */
     uint8_t *avail;     /* (teams,N,A) */
@@ -30,7 +31,10 @@ int stage_open(const options *options, const char *path, uint32_t teams, uint64_
 /* Ends everything. */
 void stage_close(stage *stage);
 
-/* Starts episode number `episode` in a team's environment; its seed follows from `seed` and the number alone. */
+/* The seed that an environment starts an episode from. */
+uint64_t stage_seed(uint64_t seed, uint64_t episode);
+
+/* Starts episode number `episode` in a team's environment; its seed is stage_seed(seed, episode). */
 marl_status stage_begin(stage *stage, uint32_t team, uint64_t seed, uint64_t episode);
 
 /* Takes a team out of play: its agents are no longer alive. */

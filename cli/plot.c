@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `marl plot`: learning curves of several runs as an SVG picture and a table.
+/* `marl plot`: learning curves of several runs as an SVG picture and a table. (A replay is drawn in film.c.)
  *
  * Runs that differ in the seed alone are one curve, the interquartile mean over the seeds at the same number of
  * environment steps. Its band is the 95 % bootstrap interval over runs, with the same resamples at every point: what is
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "film.h"
 #include "metrics.h"
 #include "runs.h"
 #include "statistics.h"
@@ -20,11 +21,15 @@ enum { RUNS_MAX = 1000, POINTS_MAX = 400, LAST_COUNT = 5, LABEL_BYTES = RUN_LABE
 static const uint64_t interval_seed = 1;
 
 static const option_spec flags[] = {
-    {"out", "FILE.svg", "the picture (default curves.svg)"},
+    {"out", "FILE", "the picture (default curves.svg, of a replay replay.gif)"},
     {"metric", "NAME", "eval (default): return of evaluations; return: of training; win: share of episodes won; loss"},
     {"group", "KEY,KEY", "what tells curves apart: algo, env, device or keys; default: everything but the seed"},
     {"smooth", "N", "draw the mean of the last N records of a run (default 1)"},
     {"title", "TEXT", "heading of the picture; default: the environment"},
+    {"replay", "FILE", "draw a recorded episode instead, as an animated GIF"},
+    {"fps", "N", "of a replay: steps a second (default 8)"},
+    {"scale", "N", "of a replay: enlarge its pictures N times (default: to about 512 pixels)"},
+    {"no-caption", NULL, "of a replay: the environment's pictures alone"},
     {NULL, NULL, NULL},
 };
 
@@ -301,10 +306,30 @@ static int plot_all(const options *options, plot *plot) {
     return draw(options, plot);
 }
 
+/* The flags of curves and those of replays do not go together. */
+static int check_kind(const options *options, bool is_replay) {
+    static const char *const of_curves[] = {"metric", "group", "smooth", "title", NULL};
+    static const char *const of_replays[] = {"fps", "scale", "no-caption", NULL};
+
+    for (const char *const *name = is_replay ? of_curves : of_replays; *name; name++) {
+        if (!options_get(options, *name)) continue;
+        return fail_usage(options->command, "--%s %s --replay FILE", *name, is_replay ? "does not go with" : "needs");
+    }
+    if (is_replay && options_positional(options, 0)) {
+        return fail_usage(options->command, "--replay draws a file, not the curves of %s",
+                          options_positional(options, 0));
+    }
+    return 0;
+}
+
 static int plot_command_run(const options *options) {
     plot plot = {.smooth = 1};
-    int status = plot_all(options, &plot);
+    bool is_replay = options_get(options, "replay") != NULL;
+    int status = check_kind(options, is_replay);
 
+    if (status) return status;
+    if (is_replay) return film_replay(options);
+    status = plot_all(options, &plot);
     for (size_t i = 0; plot.series && i < plot.list.count; i++) metric_series_free(&plot.series[i]);
     for (size_t g = 0; plot.curves && g < plot.list.group_count; g++) free(plot.curves[g].x);
     free(plot.series);
@@ -316,11 +341,12 @@ static int plot_command_run(const options *options) {
 
 const command plot_command = {
     .name = "plot",
-    .arguments = "DIR... [FLAG...]",
-    .summary = "draw learning curves of several runs",
+    .arguments = "DIR...|--replay FILE [FLAG...]",
+    .summary = "draw learning curves of several runs, or a recorded episode",
     .about = "DIR is a run's directory, or one that holds such directories. Runs that differ only in the seed are one\n"
              "curve: the interquartile mean over seeds with a 95 % bootstrap interval. A table goes to standard\n"
-             "output; best in it is the highest point of any curve in the same environment.",
+             "output; best in it is the highest point of any curve in the same environment.\n\n"
+             "With --replay FILE, which marl play DIR --record FILE writes, it draws that episode as an animated GIF.",
     .positional_max = 1000,
     .flags = flags,
     .run = plot_command_run,

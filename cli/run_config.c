@@ -140,19 +140,12 @@ static int build(const options *options, json_slice file, marl_config **out) {
 
 int run_config_fresh(const options *options, marl_config **out) {
     const char *path = options_get(options, "config");
-    json_slice file = {"", 0}, rest;
+    json_slice file = {"", 0};
     char *text = NULL;
     int status;
 
     *out = NULL;
-    if (path) {
-        if (!(text = read_text(path, CONFIG_BYTES_MAX, &file.bytes))) return EXIT_FAILED;
-        file.text = text;
-        if (!json_open(file, &rest)) {
-            free(text);
-            return fail("%s is no JSON object of keys and values, or is cut off", path);
-        }
-    }
+    if (path && !(text = read_object(path, CONFIG_BYTES_MAX, "file of settings", &file))) return EXIT_FAILED;
     status = build(options, file, out);
     free(text);
     return status;
@@ -217,11 +210,10 @@ static int apply_preset(const options *options, marl_config *config) {
 static int apply_config_file(const options *options, marl_config *config) {
     char component[COMPONENT_BYTES];
     json_slice file = {NULL, 0};
-    char *text = read_text(options_get(options, "config"), CONFIG_BYTES_MAX, &file.bytes);
+    char *text = read_object(options_get(options, "config"), CONFIG_BYTES_MAX, "file of settings", &file);
     int status = EXIT_FAILED;
 
     if (!text) return status;
-    file.text = text;
     file_component(file, component);
     if (component[0] && strcmp(component, marl_config_component(config)) != 0) {
         status = fail("--config is of %s and cannot be changed on resume: this run is %s", component,

@@ -38,6 +38,13 @@ int terminal_width(const terminal *terminal) {
     return size.ws_col;
 }
 
+int terminal_height(const terminal *terminal) {
+    struct winsize size;
+
+    if (!terminal->is_terminal || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return 24;
+    return size.ws_row;
+}
+
 const char *terminal_style(const terminal *terminal, enum style style) {
     static const char *const codes[] = {
         [STYLE_PLAIN] = "\033[0m",  [STYLE_BOLD] = "\033[1m",  [STYLE_DIM] = "\033[2m",

@@ -25,6 +25,9 @@ void terminal_init(terminal *terminal);
 /* Columns now; 80 if there is no telling. */
 int terminal_width(const terminal *terminal);
 
+/* Lines now; 24 if there is no telling. */
+int terminal_height(const terminal *terminal);
+
 /* The escape code of a style, "" without colour. */
 const char *terminal_style(const terminal *terminal, enum style style);
 
