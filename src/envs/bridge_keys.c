@@ -49,8 +49,8 @@ static marl_status read_variant(const char *variant, const char **map, int32_t *
         *agents = number;
         return MARL_OK;
     }
-    return marl__fail(MARL_E_NAME, "no environment 'bridge:%s'; a variant reads map4-{agents}ag or map5-{agents}ag, for "
-                      "example 'bridge:map4-2ag'", variant);
+    return marl__fail(MARL_E_NAME, "no environment 'bridge:%s'; a variant reads map4-{agents}ag or map5-{agents}ag, "
+                      "for example 'bridge:map4-2ag'", variant);
 }
 
 marl_status marl__bridge_check(const char *variant) {

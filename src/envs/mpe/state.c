@@ -63,8 +63,8 @@ static int could_have_said(const marl__mpe *e, int32_t i, const double *said, in
 
 static marl_status check_world(const marl__mpe *e, const world *w) {
     if (w->step < 0 || w->step > e->rules.max_steps || w->hits < 0) {
-        return marl__fail(MARL_E_FORMAT, "the state is at step %d with %d hits; from 0 to %d steps and no negative hits "
-                          "are possible", w->step, w->hits, e->rules.max_steps);
+        return marl__fail(MARL_E_FORMAT, "the state is at step %d with %d hits; from 0 to %d steps and no negative "
+                          "hits are possible", w->step, w->hits, e->rules.max_steps);
     }
     for (int32_t g = 0; g < 2; g++) {
         if (w->goal[g] < 0 || (g < e->goals ? w->goal[g] >= e->landmarks : w->goal[g] != 0)) {
