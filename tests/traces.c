@@ -15,6 +15,7 @@
 #include "core/base/status.h"
 #include "core/io/safetensors.h"
 #include "envs/env.h"
+#include "support/trace_kit.h"
 
 #define MOST_MANIFEST_BYTES (64u << 20)
 #define MOST_TRACE_BYTES (UINT64_C(1) << 32)
@@ -382,7 +383,24 @@ typedef struct adapter {
     marl_status (*run)(marl__heap *heap, const marl__json *json, int32_t entry, const char *path, uint32_t *steps);
 } adapter;
 
-static const adapter adapters[] = {{"lbforaging", lbf_run}};
+static const adapter adapters[] = {
+    {"lbforaging", lbf_run},
+    {"bridge", marl__trace_bridge},
+    {"simple_adversary", marl__trace_mpe},
+    {"simple_reference", marl__trace_mpe},
+    {"simple_speaker_listener", marl__trace_mpe},
+    {"simple_spread", marl__trace_mpe},
+    {"simple_tag", marl__trace_mpe},
+};
+
+/* The manifest's word is the adapter's, or that with a version behind it: simple_tag_v3. */
+static int is_word_of(const char *env, const char *word) {
+    size_t length = strlen(env);
+
+    return strncmp(word, env, length) == 0 &&
+           (word[length] == '\0' || (strncmp(word + length, "_v", 2) == 0 && word[length + 2] != '\0' &&
+                                     strspn(word + length + 2, "0123456789") == strlen(word + length + 2)));
+}
 
 typedef struct tally {
     uint32_t passed, failed, skipped;
@@ -401,7 +419,7 @@ static void run_case(marl__heap *heap, const marl__json *json, int32_t entry, co
         return;
     }
     for (size_t i = 0; i < sizeof adapters / sizeof adapters[0]; i++) {
-        if (strcmp(adapters[i].env, env) != 0) {
+        if (!is_word_of(adapters[i].env, env)) {
             continue;
         }
         snprintf(path, sizeof path, "%s/%s", dir, file);

@@ -9,7 +9,7 @@
 #include "core/base/keys.h"
 #include "marl/env.h"
 
-/* One named array of a recorded state: whole numbers, row-major. */
+/* One named array of a recorded state: whole numbers, row-major; or reals as the bits of doubles, two words each. */
 typedef struct marl__env_array {
     const char *name;
     const int32_t *values;
@@ -25,12 +25,13 @@ typedef struct marl__env_inject {
     marl_status (*get_array)(void *env, const char *name, int32_t *values, uint32_t count);
 } marl__env_inject;
 
-/* A built-in family. Every member but inject is required. The vtable's functions report their own sentences with
- * marl__fail, may rely on checked arguments, and are never called with another family's environment. */
+/* A built-in family. Every member but inject and the alias is required. The vtable's functions report their own
+ * sentences with marl__fail, may rely on checked arguments, and are never called with another family's environment. */
 typedef struct marl__env_family {
     const char *name;            /* "lbf" */
     const char *variants;        /* one line on what may stand after the colon */
     const char *example;         /* a whole name that works */
+    const char *alias, *alias_variant; /* a further whole name, and the variant it means; NULL: none */
     const marl__key_table *keys; /* of every variant; their defaults mean "as the variant's name says" */
     /* MARL_OK, or MARL_E_NAME with a sentence that suggests a variant. */
     marl_status (*check)(const char *variant);
@@ -45,8 +46,8 @@ typedef struct marl__env_family {
 #include "envs/envs.def"
 #undef MARL_ENV
 
-/* Finds the family of "family:variant" and checks the variant. *variant points into name. MARL_E_NAME suggests the
- * nearest family or variant. */
+/* Finds the family of "family:variant" and checks the variant. *variant points into name or is an alias's.
+ * MARL_E_NAME suggests the nearest family or variant. */
 marl_status marl__env_find(const char *name, const marl__env_family **family, const char **variant);
 
 /* The keys of "family:variant": what "env/NAME" declares. */

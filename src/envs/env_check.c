@@ -177,8 +177,9 @@ static marl_status check_reals(const marl_env *env, uint32_t agent, const float 
 
     for (uint32_t d = 0; d < c->action_dims; d++) {
         if (!isfinite(values[d])) {
-            return marl__fail(MARL_E_NOT_FINITE, "step %u, agent %u: dimension %u of the action is %g", env->steps,
-                              agent, d, (double)values[d]);
+            return marl__fail(MARL_E_NOT_FINITE, "step %u, agent %u: dimension %u of the action is %g, not a number "
+                              "from %g to %g", env->steps, agent, d, (double)values[d], (double)c->action_low[d],
+                              (double)c->action_high[d]);
         }
         if (values[d] < c->action_low[d] || values[d] > c->action_high[d]) {
             return marl__fail(MARL_E_ARGUMENT, "step %u, agent %u: dimension %u of the action is %g, not from %g to %g",

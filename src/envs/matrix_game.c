@@ -120,7 +120,7 @@ static marl_status refuse_game(const char *variant) {
     if (!nearest) {
         return marl__fail(MARL_E_NAME, "no environment 'matrix:%s'; games are two_step, climbing, climbing-3p, "
                           "penalty-K, trivial, linear, nonlinear, linear-2p, nonlinear-2p, qplex-1, qplex-3, "
-                          "nonmonotonic, xor, xor-N, permutation-N, product, mmdp", variant);
+                          "nonmonotonic, xor, xor-N, permutation-N, product, mmdp, bridge", variant);
     }
     return marl__fail(MARL_E_NAME, "no environment 'matrix:%s'; did you mean 'matrix:%s%s'?", variant, nearest,
                       nearest[strlen(nearest) - 1] == '-' ? "4" : "");
@@ -545,7 +545,7 @@ static const marl_env_vtable vtable = {
 const marl__env_family marl__env_family_matrix = {
     .name = "matrix",
     .variants = "two_step, climbing[-3p], penalty-K, [non]linear[-2p], trivial, qplex-1|3, nonmonotonic, xor[-N], "
-                "permutation-N, product, mmdp",
+                "permutation-N, product, mmdp, bridge",
     .example = "matrix:two_step",
     .keys = &keys,
     .check = matrix_check,

@@ -52,6 +52,13 @@ marl_status marl__env_find(const char *name, const marl__env_family **family, co
     if (strnlen(name, 201) > 200) {
         return marl__fail(MARL_E_NAME, "the environment's name is longer than 200 bytes");
     }
+    for (uint32_t i = 0; i < FAMILY_COUNT; i++) {
+        if (families[i]->alias && strcmp(families[i]->alias, name) == 0) {
+            *family = families[i];
+            *variant = families[i]->alias_variant;
+            return MARL_OK;
+        }
+    }
     colon = strchr(name, ':');
     length = colon ? (size_t)(colon - name) : strlen(name);
     for (uint32_t i = 0; i < FAMILY_COUNT; i++) {

@@ -821,7 +821,7 @@ static void counted_free(void *block, size_t bytes, void *user) {
 }
 
 START_TEST(test_memory) {
-    static const char *const names[] = {"lbf:8x8-2p-2f-coop", "matrix:two_step"};
+    static const char *const names[] = {"lbf:8x8-2p-2f-coop", "matrix:two_step", "mpe:simple_tag", "matrix:bridge"};
     counter count = {0, 0, -1};
     marl_host host;
 
@@ -829,19 +829,19 @@ START_TEST(test_memory) {
     host.alloc = counted_alloc;
     host.free = counted_free;
     host.user = &count;
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < 5; k++) {
         marl_env *env = NULL;
         int64_t needed = 0;
         toy t = good_toy();
         count = (counter){0, 0, -1};
-        ck_assert_int_eq(k < 2 ? marl_env_create(&host, names[k], NULL, &env) : try_toy(&host, &t, &env), MARL_OK);
+        ck_assert_int_eq(k < 4 ? marl_env_create(&host, names[k], NULL, &env) : try_toy(&host, &t, &env), MARL_OK);
         needed = count.made;
         ck_assert_int_gt(needed, 2);
         marl_env_destroy(env);
         ck_assert_int_eq(count.held, 0);
         for (int64_t at = 0; at < needed; at++) {
             count = (counter){0, 0, at};
-            ck_assert_int_eq(k < 2 ? marl_env_create(&host, names[k], NULL, &env) : try_toy(&host, &t, &env),
+            ck_assert_int_eq(k < 4 ? marl_env_create(&host, names[k], NULL, &env) : try_toy(&host, &t, &env),
                              MARL_E_NOMEM);
             ck_assert_ptr_null(env);
             ck_assert_int_eq(count.held, 0);
