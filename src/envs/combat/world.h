@@ -25,7 +25,10 @@ typedef struct marl__combat_rng {
 typedef struct marl__combat_state {
     marl__combat_rng rng;
     float x[MARL__COMBAT_MOST_UNITS], y[MARL__COMBAT_MOST_UNITS];
-    float vx[MARL__COMBAT_MOST_UNITS], vy[MARL__COMBAT_MOST_UNITS]; /* velocity of the last tick */
+    float vx[MARL__COMBAT_MOST_UNITS], vy[MARL__COMBAT_MOST_UNITS]; /* velocity it last moved with */
+    /* Velocity found for the last tick, from which neighbours foresee. Differs from (vx, vy) only for who was shot
+     * before moving and healed back within the tick. */
+    float found_vx[MARL__COMBAT_MOST_UNITS], found_vy[MARL__COMBAT_MOST_UNITS];
     double hp[MARL__COMBAT_MOST_UNITS], shield[MARL__COMBAT_MOST_UNITS];
     double cooldown[MARL__COMBAT_MOST_UNITS], shield_timer[MARL__COMBAT_MOST_UNITS];
     double energy[MARL__COMBAT_MOST_UNITS], heal_buffer[MARL__COMBAT_MOST_UNITS];
@@ -34,6 +37,7 @@ typedef struct marl__combat_state {
     int16_t order_target[MARL__COMBAT_MOST_UNITS]; /* id, of MARL__COMBAT_ATTACK */
     uint8_t order[MARL__COMBAT_MOST_UNITS];
     uint8_t alive[MARL__COMBAT_MOST_UNITS]; /* still in play */
+    uint8_t attacking[MARL__COMBAT_MOST_UNITS]; /* will fire; set between ticks only for the healed back, as above */
     int16_t tree[2][MARL__COMBAT_MOST_UNITS]; /* a plane's units in the order of its neighbour tree, see neighbours.c */
     int16_t tree_count[2];
     int16_t alive_count[2]; /* of each side */
