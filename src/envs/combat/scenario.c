@@ -34,7 +34,9 @@ int32_t marl__combat_add_type(marl__combat_scenario *out, const marl__combat_typ
     if (out->type_count == MARL__COMBAT_MOST_TYPES) {
         return -1;
     }
+    snprintf(out->type_names[out->type_count], sizeof out->type_names[0], "%s", type->name);
     out->types[out->type_count] = *type;
+    out->types[out->type_count].name = out->type_names[out->type_count];
     return out->type_count++;
 }
 
@@ -182,7 +184,7 @@ static void sum_up(marl__combat_scenario *s) {
 
 static marl_status check_place(const marl__combat_scenario *s, int32_t id) {
     const marl__combat_spot *unit = &s->units[id];
-    char name[96];
+    char name[64];
 
     if (!(unit->x >= 0) || !(unit->y >= 0) || unit->x >= (float)s->width || unit->y >= (float)s->height) {
         return marl__fail(MARL_E_ARGUMENT, "%s would stand at (%g, %g), off the map of %d x %d cells",
@@ -201,7 +203,7 @@ static marl_status check_place(const marl__combat_scenario *s, int32_t id) {
 static marl_status check_apart(const marl__combat_scenario *s, int32_t id) {
     const marl__combat_spot *unit = &s->units[id];
     const marl__combat_type *type = &s->types[unit->type];
-    char name[96], other_name[96];
+    char name[64], other_name[64];
 
     for (int32_t i = 0; i < id; i++) {
         const marl__combat_spot *other = &s->units[i];

@@ -58,6 +58,7 @@ typedef struct marl__combat_scenario {
     int32_t episode_limit;
     int32_t type_count;
     marl__combat_type types[MARL__COMBAT_MOST_TYPES]; /* those that occur */
+    char type_names[MARL__COMBAT_MOST_TYPES][32];     /* where their names point: a scenario is not copied */
     int32_t type_bits;                           /* B: columns of the one-hot, 0 with a single type */
     int32_t type_bit[MARL__COMBAT_MOST_TYPES];
     int32_t unit_count, ally_count, enemy_count;
