@@ -6,23 +6,32 @@
 #include "envs/combat/neighbours.h"
 
 #include <float.h>
-#include <string.h>
+
+#include "envs/combat/lanes.h"
 
 enum { LEAF = 10 }; /* more units than this are divided */
 
 /* ---- the tree ---- */
 
 static marl__combat_box box_of(const marl__combat_crowd *c, int32_t begin, int32_t end) {
-    marl__combat_box box = {c->x[begin], c->x[begin], c->y[begin], c->y[begin]};
+    lanes min_x = lanes_of(c->x[begin]), min_y = lanes_of(c->y[begin]), max_x = min_x, max_y = min_y;
+    int32_t i = begin;
 
-    for (int32_t i = begin + 1; i < end; i++) {
-        float x = c->x[i], y = c->y[i];
-        box.min_x = x < box.min_x ? x : box.min_x;
-        box.max_x = x > box.max_x ? x : box.max_x;
-        box.min_y = y < box.min_y ? y : box.min_y;
-        box.max_y = y > box.max_y ? y : box.max_y;
+    for (; i + 4 <= end; i += 4) {
+        lanes x = lanes_load(&c->x[i]), y = lanes_load(&c->y[i]);
+        min_x = lanes_min(min_x, x);
+        max_x = lanes_max(max_x, x);
+        min_y = lanes_min(min_y, y);
+        max_y = lanes_max(max_y, y);
     }
-    return box;
+    for (; i < end; i++) {
+        lanes x = lanes_of(c->x[i]), y = lanes_of(c->y[i]);
+        min_x = lanes_min(min_x, x);
+        max_x = lanes_max(max_x, x);
+        min_y = lanes_min(min_y, y);
+        max_y = lanes_max(max_y, y);
+    }
+    return (marl__combat_box){lanes_least(min_x), lanes_most(max_x), lanes_least(min_y), lanes_most(max_y)};
 }
 
 static void swap_places(marl__combat_crowd *c, int32_t a, int32_t b) {
@@ -77,17 +86,36 @@ static int16_t build(marl__combat_crowd *c, int32_t begin, int32_t end) {
     return (int16_t)index;
 }
 
+enum { FEW_GROUPS = 3 }; /* up to here each is looked at */
+
+static void box_groups(marl__combat_crowd *c) {
+    int32_t groups = (c->count + MARL__COMBAT_GROUP - 1) / MARL__COMBAT_GROUP;
+
+    if (groups <= FEW_GROUPS) {
+        return;
+    }
+    for (int32_t g = 0; g < groups; g++) {
+        int32_t begin = g * MARL__COMBAT_GROUP, end = begin + MARL__COMBAT_GROUP;
+        marl__combat_box box = box_of(c, begin, end < c->count ? end : c->count);
+        c->min_x[g] = box.min_x;
+        c->max_x[g] = box.max_x;
+        c->min_y[g] = box.min_y;
+        c->max_y[g] = box.max_y;
+    }
+}
+
 void marl__combat_crowd_sort(marl__combat_crowd *crowd, const float *x, const float *y) {
     for (int32_t i = 0; i < crowd->count; i++) {
         crowd->x[i] = x[crowd->ids[i]];
         crowd->y[i] = y[crowd->ids[i]];
     }
     /* Far beyond every reach; the square is infinite, never less than a range. */
-    for (int32_t i = crowd->count; i < crowd->count + MARL__COMBAT_LANES; i++) {
+    for (int32_t i = crowd->count; i < crowd->count + MARL__COMBAT_GROUP; i++) {
         crowd->x[i] = crowd->y[i] = FLT_MAX;
     }
     crowd->branch_count = 0;
     build(crowd, 0, crowd->count);
+    box_groups(crowd);
 }
 
 static float square_to_box(const marl__combat_box *box, float x, float y) {
@@ -123,28 +151,6 @@ static int is_met_first(const marl__combat_crowd *c, int32_t from, int32_t a, in
 
 /* ---- the search ---- */
 
-typedef float lanes __attribute__((vector_size(16)));
-typedef int64_t halves __attribute__((vector_size(16)));
-
-static inline lanes load(const float *from) {
-    lanes v;
-
-    memcpy(&v, from, sizeof v);
-    return v;
-}
-
-static inline lanes squares_from(const marl__combat_crowd *c, int32_t at, float x, float y) {
-    lanes dx = x - load(&c->x[at]), dy = y - load(&c->y[at]);
-
-    return dx * dx + dy * dy;
-}
-
-static inline int any_below(lanes a, lanes b, float limit) {
-    halves hit = (halves)((a < limit) | (b < limit));
-
-    return (hit[0] | hit[1]) != 0;
-}
-
 /* Places come in rising order, so of equal ones `place` is the later. */
 static int32_t insert(const marl__combat_crowd *c, int32_t from, float square, int32_t place,
                       marl__combat_neighbour *near, int32_t count) {
@@ -161,20 +167,56 @@ static int32_t insert(const marl__combat_crowd *c, int32_t from, float square, i
     return count + 1;
 }
 
+static inline int32_t search_group(const marl__combat_crowd *c, int32_t place, int32_t begin, float range_square,
+                                   marl__combat_neighbour *near, int32_t count) {
+    lanes x = lanes_of(c->x[place]), y = lanes_of(c->y[place]), range = lanes_of(range_square);
+    lanes dx0 = x - lanes_load(&c->x[begin]), dy0 = y - lanes_load(&c->y[begin]);
+    lanes dx1 = x - lanes_load(&c->x[begin + 4]), dy1 = y - lanes_load(&c->y[begin + 4]);
+    lanes square0 = dx0 * dx0 + dy0 * dy0, square1 = dx1 * dx1 + dy1 * dy1;
+    uint32_t bits = lanes_bits(square0 < range) | lanes_bits(square1 < range) << 4;
+    float squares[MARL__COMBAT_GROUP];
+
+    if ((uint32_t)(place - begin) < MARL__COMBAT_GROUP) {
+        bits &= ~(1u << (place - begin));
+    }
+    if (!bits) {
+        return count;
+    }
+    lanes_store(squares, square0);
+    lanes_store(squares + 4, square1);
+    for (; bits; bits &= bits - 1) {
+        int32_t i = __builtin_ctz(bits);
+        count = insert(c, place, squares[i], begin + i, near, count);
+    }
+    return count;
+}
+
+/* Which of four groups may hold a place in range: bit i for group + i. Rounding is monotone, so that no box is
+ * farther away than a place within. */
+static inline uint32_t groups_in_range(const marl__combat_crowd *c, int32_t group, float x, float y, float range_square) {
+    lanes zero = lanes_of(0.0f);
+    lanes dx = lanes_max(lanes_max(lanes_load(&c->min_x[group]) - x, x - lanes_load(&c->max_x[group])), zero);
+    lanes dy = lanes_max(lanes_max(lanes_load(&c->min_y[group]) - y, y - lanes_load(&c->max_y[group])), zero);
+
+    return lanes_bits(dx * dx + dy * dy < lanes_of(range_square));
+}
+
 int32_t marl__combat_crowd_near(const marl__combat_crowd *crowd, int32_t place, float range_square,
                                 marl__combat_neighbour *near) {
-    float x = crowd->x[place], y = crowd->y[place];
-    int32_t count = 0;
+    int32_t groups = (crowd->count + MARL__COMBAT_GROUP - 1) / MARL__COMBAT_GROUP, count = 0;
 
-    for (int32_t at = 0; at < crowd->count; at += MARL__COMBAT_LANES) {
-        lanes squares[2] = {squares_from(crowd, at, x, y), squares_from(crowd, at + 4, x, y)};
-        if (!any_below(squares[0], squares[1], range_square)) {
-            continue;
+    if (groups <= FEW_GROUPS) {
+        for (int32_t g = 0; g < groups; g++) {
+            count = search_group(crowd, place, g * MARL__COMBAT_GROUP, range_square, near, count);
         }
-        for (int32_t i = 0; i < MARL__COMBAT_LANES; i++) {
-            float square = squares[i / 4][i % 4];
-            if (square < range_square && at + i != place) {
-                count = insert(crowd, place, square, at + i, near, count);
+        return count;
+    }
+    for (int32_t g = 0; g < groups; g += 4) {
+        uint32_t bits = groups_in_range(crowd, g, crowd->x[place], crowd->y[place], range_square);
+        for (; bits; bits &= bits - 1) {
+            int32_t group = g + __builtin_ctz(bits);
+            if (group < groups) {
+                count = search_group(crowd, place, group * MARL__COMBAT_GROUP, range_square, near, count);
             }
         }
     }

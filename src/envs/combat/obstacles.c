@@ -190,32 +190,13 @@ typedef struct search {
     int32_t count;
 } search;
 
-float marl__combat_segment_square(vec a, vec b, vec point) {
-    vec along = vec_sub(b, a), to = vec_sub(point, a);
-    float r = vec_dot(to, along) / vec_square(along);
-
-    if (r < 0.0f) {
-        return vec_square(to);
-    }
-    if (r > 1.0f) {
-        return vec_square(vec_sub(point, b));
-    }
-    return vec_square(vec_sub(point, vec_add(a, vec_scale(r, along))));
-}
-
 static void consider(search *s, int32_t index) {
     const marl__combat_edge *edge = &s->walls->edges[index];
     float square = marl__combat_segment_square(edge->start, end_of(s->walls, edge), s->position);
-    int32_t at = s->count;
 
-    if (!(square < s->range_square)) {
-        return;
+    if (square < s->range_square) {
+        s->count = marl__combat_near_edge_put(s->near, s->count, square, index);
     }
-    for (; at > 0 && square < s->near[at - 1].square; at--) {
-        s->near[at] = s->near[at - 1];
-    }
-    s->near[at] = (marl__combat_near_edge){square, index};
-    s->count++;
 }
 
 static void search_node(search *s, int32_t index) {

@@ -39,7 +39,30 @@ void marl__combat_walls_free(marl__combat_walls *walls);
 int32_t marl__combat_walls_near(const marl__combat_walls *walls, vec position, float range_square,
                                 marl__combat_near_edge *near);
 
-/* Of the distance from a point to the piece from a to b. */
-float marl__combat_segment_square(vec a, vec b, vec point);
+/* Squared distance from a point to the piece from a to b. */
+static inline float marl__combat_segment_square(vec a, vec b, vec point) {
+    vec along = vec_sub(b, a), to = vec_sub(point, a);
+    float r = vec_dot(to, along) / vec_square(along);
+
+    if (r < 0.0f) {
+        return vec_square(to);
+    }
+    if (r > 1.0f) {
+        return vec_square(vec_sub(point, b));
+    }
+    return vec_square(vec_sub(point, vec_add(a, vec_scale(r, along))));
+}
+
+/* Into its place by distance, behind equal ones; returns the new count. */
+static inline int32_t marl__combat_near_edge_put(marl__combat_near_edge *near, int32_t count, float square,
+                                                 int32_t edge) {
+    int32_t at = count;
+
+    for (; at > 0 && square < near[at - 1].square; at--) {
+        near[at] = near[at - 1];
+    }
+    near[at] = (marl__combat_near_edge){square, edge};
+    return count + 1;
+}
 
 #endif

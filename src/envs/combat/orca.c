@@ -3,11 +3,16 @@
  * neighbours for a second, if each does its half (van den Berg, Guy, Lin and Manocha 2011). Units on the ground and in
  * the air do not meet, walls stand on the ground. Arithmetic and order are those of the published library, in single
  * precision. Horizons of one second are left out of the formulas: they multiply by one. */
+#include "envs/combat/lanes.h"
 #include "envs/combat/world_internal.h"
 
 #define PER_TICK 16.0f /* ticks a second */
 
 /* ---- walls ---- */
+
+typedef struct line {
+    vec point, direction;
+} line;
 
 typedef struct approach {
     const marl__combat_walls *walls;
@@ -18,10 +23,11 @@ typedef struct approach {
     float radius;
 } approach;
 
-static int is_covered(const marl__combat_line *lines, int32_t count, vec a, vec b, float radius) {
+static int is_covered(const marl__combat_lines *lines, int32_t count, vec a, vec b, float radius) {
     for (int32_t i = 0; i < count; i++) {
-        if (vec_det(vec_sub(a, lines[i].point), lines[i].direction) - radius >= -MARL__COMBAT_EPSILON &&
-            vec_det(vec_sub(b, lines[i].point), lines[i].direction) - radius >= -MARL__COMBAT_EPSILON) {
+        vec point = {lines->x[i], lines->y[i]}, direction = {lines->dx[i], lines->dy[i]};
+        if (vec_det(vec_sub(a, point), direction) - radius >= -MARL__COMBAT_EPSILON &&
+            vec_det(vec_sub(b, point), direction) - radius >= -MARL__COMBAT_EPSILON) {
             return 1;
         }
     }
@@ -40,22 +46,22 @@ static vec right_tangent(vec to, float radius) {
     return vec_over(vec_of(to.x * leg + to.y * radius, -to.x * radius + to.y * leg), square);
 }
 
-static int line_around(vec center, float radius, vec velocity, marl__combat_line *line) {
+static int line_around(vec center, float radius, vec velocity, line *out) {
     vec w = vec_unit(vec_sub(velocity, center));
 
-    line->direction = vec_of(w.y, -w.x);
-    line->point = vec_add(center, vec_scale(radius, w));
+    out->direction = vec_of(w.y, -w.x);
+    out->point = vec_add(center, vec_scale(radius, w));
     return 1;
 }
 
-static int line_along(vec direction, vec base, float radius, marl__combat_line *line) {
-    line->direction = direction;
-    line->point = vec_add(base, vec_scale(radius, vec_of(-direction.y, direction.x)));
+static int line_along(vec direction, vec base, float radius, line *out) {
+    out->direction = direction;
+    out->point = vec_add(base, vec_scale(radius, vec_of(-direction.y, direction.x)));
     return 1;
 }
 
 /* The line through the point of the cone that is nearest to the velocity; 0: it lies on a foreign leg. */
-static int project(const approach *a, vec velocity, marl__combat_line *line) {
+static int project(const approach *a, vec velocity, line *out) {
     int is_corner = a->first == a->second;
     vec left_end = a->to_first, across = vec_sub(a->to_second, a->to_first);
     vec from_left = vec_sub(velocity, left_end), from_right = vec_sub(velocity, a->to_second);
@@ -64,10 +70,10 @@ static int project(const approach *a, vec velocity, marl__combat_line *line) {
     float to_cut, to_left, to_right;
 
     if ((t < 0.0f && on_left < 0.0f) || (is_corner && on_left < 0.0f && on_right < 0.0f)) {
-        return line_around(left_end, a->radius, velocity, line);
+        return line_around(left_end, a->radius, velocity, out);
     }
     if (t > 1.0f && on_right < 0.0f) {
-        return line_around(a->to_second, a->radius, velocity, line);
+        return line_around(a->to_second, a->radius, velocity, out);
     }
     to_cut = t < 0.0f || t > 1.0f || is_corner
                  ? INFINITY : vec_square(vec_sub(velocity, vec_add(left_end, vec_scale(t, across))));
@@ -76,12 +82,12 @@ static int project(const approach *a, vec velocity, marl__combat_line *line) {
     to_right = on_right < 0.0f
                    ? INFINITY : vec_square(vec_sub(velocity, vec_add(a->to_second, vec_scale(on_right, a->right))));
     if (to_cut <= to_left && to_cut <= to_right) {
-        return line_along(vec_minus(a->first->direction), left_end, a->radius, line);
+        return line_along(vec_minus(a->first->direction), left_end, a->radius, out);
     }
     if (to_left <= to_right) {
-        return !a->is_left_foreign && line_along(a->left, left_end, a->radius, line);
+        return !a->is_left_foreign && line_along(a->left, left_end, a->radius, out);
     }
-    return !a->is_right_foreign && line_along(vec_minus(a->right), a->to_second, a->radius, line);
+    return !a->is_right_foreign && line_along(vec_minus(a->right), a->to_second, a->radius, out);
 }
 
 /* The cone's legs. Seen obliquely an edge is its nearer corner alone. */
@@ -109,31 +115,32 @@ static void find_legs(approach *a, float along, float line_square) {
 }
 
 /* Already in touch with the edge: away from it. 1: *line is set; 0: nothing to do; -1: no touch. */
-static int collide(const approach *a, float along, float line_square, marl__combat_line *line) {
+static int collide(const approach *a, float along, float line_square, line *out) {
     float square = a->radius * a->radius;
 
-    line->point = vec_of(0.0f, 0.0f);
+    out->point = vec_of(0.0f, 0.0f);
     if (along < 0.0f && vec_square(a->to_first) <= square) {
-        line->direction = vec_unit(vec_of(-a->to_first.y, a->to_first.x));
+        out->direction = vec_unit(vec_of(-a->to_first.y, a->to_first.x));
         return 1;
     }
     if (along > 1.0f && vec_square(a->to_second) <= square) {
-        line->direction = vec_unit(vec_of(-a->to_second.y, a->to_second.x));
+        out->direction = vec_unit(vec_of(-a->to_second.y, a->to_second.x));
         return vec_det(a->to_second, a->second->direction) >= 0.0f;
     }
     if (along >= 0.0f && along < 1.0f && line_square <= square) {
-        line->direction = vec_minus(a->first->direction);
+        out->direction = vec_minus(a->first->direction);
         return 1;
     }
     return -1;
 }
 
 static int32_t avoid_edge(const marl__combat_walls *walls, int32_t edge, vec position, vec velocity, float radius,
-                          marl__combat_line *lines, int32_t count) {
+                          const marl__combat_lines *lines, int32_t count) {
     approach a = {.walls = walls, .radius = radius, .first = &walls->edges[edge]};
+    line found;
     vec span;
     float along, line_square;
-    int touch;
+    int is_found;
 
     a.second = &walls->edges[a.first->next];
     a.to_first = vec_sub(a.first->start, position);
@@ -144,23 +151,15 @@ static int32_t avoid_edge(const marl__combat_walls *walls, int32_t edge, vec pos
     span = vec_sub(a.second->start, a.first->start);
     along = vec_dot(vec_minus(a.to_first), span) / vec_square(span);
     line_square = vec_square(vec_sub(vec_minus(a.to_first), vec_scale(along, span)));
-    touch = collide(&a, along, line_square, &lines[count]);
-    if (touch >= 0) {
-        return count + touch;
+    is_found = collide(&a, along, line_square, &found);
+    if (is_found < 0) {
+        find_legs(&a, along, line_square);
+        is_found = project(&a, velocity, &found);
     }
-    find_legs(&a, along, line_square);
-    return count + project(&a, velocity, &lines[count]);
-}
-
-/* Whether the cell where the unit stands may have a wall in reach; outside the map it may. */
-static int is_near_wall(const marl__combat_world *w, int32_t id) {
-    const marl__combat_scenario *scenario = w->scenario;
-    float x = w->state.x[id], y = w->state.y[id];
-
-    if (!(x >= 0.0f && y >= 0.0f && x < (float)scenario->width && y < (float)scenario->height)) {
-        return 1;
+    if (is_found) {
+        marl__combat_line_put(lines, count++, found.point, found.direction);
     }
-    return w->near_walls[(int32_t)y * scenario->width + (int32_t)x] >> w->bodies[id].type & 1;
+    return count;
 }
 
 static int32_t avoid_walls(marl__combat_world *w, int32_t id, vec velocity) {
@@ -168,102 +167,172 @@ static int32_t avoid_walls(marl__combat_world *w, int32_t id, vec velocity) {
     vec position = marl__combat_at(&w->state, id);
     int32_t near_count, count = 0;
 
-    if (body->plane != 0 || !is_near_wall(w, id)) {
+    if (body->plane != 0) {
         return 0;
     }
-    near_count = marl__combat_walls_near(&w->walls, position, body->wall_square, w->near_edges);
+    near_count = marl__combat_wall_cells_near(&w->cells, body->type, position, body->wall_square, w->near_edges);
     for (int32_t i = 0; i < near_count; i++) {
-        count = avoid_edge(&w->walls, w->near_edges[i].edge, position, velocity, body->radius, w->lines, count);
+        count = avoid_edge(&w->walls, w->near_edges[i].edge, position, velocity, body->radius, &w->lines, count);
     }
     return count;
 }
 
 /* ---- neighbours ---- */
 
-/* to, velocity: of the neighbour as this unit sees it, so velocity is own minus other's. */
-static marl__combat_line avoid_unit(vec to, vec velocity, float radius, vec own, float share) {
-    float square = vec_square(to), radius_square = radius * radius;
-    marl__combat_line line;
-    vec u;
+/* The rule for four pairs at a time, with the choice between its cases made by masks. to: of the neighbour from the
+ * unit; velocity: the unit's minus the neighbour's. In touch, the velocity to correct is that relative to parting
+ * within a tick, and the way to do so the shortest (around); apart, it is around the near end of the cone of velocities
+ * that collide, or off its nearer leg. */
+typedef struct relation {
+    lanes to_x, to_y, velocity_x, velocity_y, own_x, own_y, radius, share;
+} relation;
 
-    if (square > radius_square) {
-        vec w = vec_sub(velocity, to);
-        float w_square = vec_square(w), ahead = vec_dot(w, to);
-        if (ahead < 0.0f && ahead * ahead > radius_square * w_square) {
-            float length = sqrtf(w_square);
-            vec unit = vec_over(w, length);
-            line.direction = vec_of(unit.y, -unit.x);
-            u = vec_scale(radius - length, unit);
-        } else {
-            float leg = sqrtf(square - radius_square);
-            if (vec_det(to, w) > 0.0f) {
-                line.direction = vec_over(vec_of(to.x * leg - to.y * radius, to.x * radius + to.y * leg), square);
-            } else {
-                vec right = vec_of(to.x * leg + to.y * radius, -to.x * radius + to.y * leg);
-                line.direction = vec_over(vec_minus(right), square);
-            }
-            u = vec_sub(vec_scale(vec_dot(velocity, line.direction), line.direction), velocity);
-        }
-    } else {
-        vec w = vec_sub(velocity, vec_scale(PER_TICK, to));
-        float length = vec_length(w);
-        vec unit = vec_over(w, length);
-        line.direction = vec_of(unit.y, -unit.x);
-        u = vec_scale(radius * PER_TICK - length, unit);
-    }
-    line.point = vec_add(own, vec_scale(share, u));
-    return line;
+static inline void avoid_four(const relation *r, const marl__combat_lines *lines, int32_t at) {
+    lanes zero = lanes_of(0.0f);
+    lanes square = r->to_x * r->to_x + r->to_y * r->to_y, radius_square = r->radius * r->radius;
+    lane_masks is_apart = square > radius_square;
+    lanes pace = lanes_if(is_apart, lanes_of(1.0f), lanes_of(PER_TICK));
+    lanes wx = r->velocity_x - pace * r->to_x, wy = r->velocity_y - pace * r->to_y;
+    lanes w_square = wx * wx + wy * wy, ahead = wx * r->to_x + wy * r->to_y;
+    lane_masks is_around = ~is_apart | ((ahead < zero) & (ahead * ahead > radius_square * w_square));
+    lanes root = lanes_root(lanes_if(is_around, w_square, square - radius_square)); /* |w|, or the length of a leg */
+    lanes over = lanes_of(1.0f) / lanes_if(is_around, root, square);
+    lanes unit_x = over * wx, unit_y = over * wy;
+    lane_masks is_right = ~(r->to_x * wy - r->to_y * wx > zero);
+    lanes leg_x = r->to_x * root - lanes_minus_if(is_right, r->to_y * r->radius);
+    lanes leg_y = lanes_minus_if(is_right, r->to_x * r->radius) + r->to_y * root;
+    lanes dx = lanes_if(is_around, unit_y, over * lanes_minus_if(is_right, leg_x));
+    lanes dy = lanes_if(is_around, -unit_x, over * lanes_minus_if(is_right, leg_y));
+    lanes depth = r->radius * pace - root, along = r->velocity_x * dx + r->velocity_y * dy;
+    lanes ux = lanes_if(is_around, depth * unit_x, along * dx - r->velocity_x);
+    lanes uy = lanes_if(is_around, depth * unit_y, along * dy - r->velocity_y);
+
+    lanes_store(&lines->x[at], r->own_x + r->share * ux);
+    lanes_store(&lines->y[at], r->own_y + r->share * uy);
+    lanes_store(&lines->dx[at], dx);
+    lanes_store(&lines->dy[at], dy);
 }
 
-/* Who stands will not yield: then the whole way is ours. */
-static int32_t avoid_units(marl__combat_world *w, const marl__combat_crowd *crowd, int32_t place, vec own,
-                           int32_t count) {
-    const marl__combat_state *s = &w->state;
-    const marl__combat_body *body = &w->bodies[crowd->ids[place]];
-    int32_t near_count = marl__combat_crowd_near(crowd, place, body->touch_square, w->near);
+/* ---- one unit ---- */
 
-    for (int32_t i = 0; i < near_count; i++) {
-        int32_t at = w->near[i].place, other = crowd->ids[at];
-        vec to = vec_of(crowd->x[at] - crowd->x[place], crowd->y[at] - crowd->y[place]);
-        vec velocity = vec_sub(own, vec_of(s->found_vx[other], s->found_vy[other]));
-        int stands = w->wish_x[other] == 0.0f && w->wish_y[other] == 0.0f;
-        w->lines[count++] =
-            avoid_unit(to, velocity, body->radius + w->bodies[other].radius, own, stands ? 1.0f : 0.5f);
-    }
-    return count;
-}
-
-static vec steer(marl__combat_world *w, const marl__combat_crowd *crowd, int32_t place) {
-    int32_t id = crowd->ids[place], wall_count, count, failed;
-    vec wish = {w->wish_x[id], w->wish_y[id]}, own = {w->state.found_vx[id], w->state.found_vy[id]}, result;
+static vec steer(marl__combat_world *w, const marl__combat_crowd *crowd, const marl__combat_job *job) {
+    int32_t place = job->place, id = crowd->ids[place], count = job->count, wall_count, failed;
+    const marl__combat_mover *me = &w->movers[place];
+    marl__combat_lines lines = {w->pair_lines.x + job->begin, w->pair_lines.y + job->begin,
+                                w->pair_lines.dx + job->begin, w->pair_lines.dy + job->begin};
+    vec wish = {w->wish_x[id], w->wish_y[id]}, result = {me->start_x, me->start_y};
     float top_speed = w->bodies[id].top_speed;
 
-    wall_count = avoid_walls(w, id, own);
-    count = avoid_units(w, crowd, place, own, wall_count);
-    failed = marl__combat_nearest(w->lines, count, top_speed, wish, &result);
+    wall_count = avoid_walls(w, id, vec_of(me->vx, me->vy));
+    if (wall_count > 0) {
+        for (int32_t i = 0; i < count; i++) {
+            marl__combat_line_put(&w->lines, wall_count + i, vec_of(lines.x[i], lines.y[i]),
+                                  vec_of(lines.dx[i], lines.dy[i]));
+        }
+        lines = w->lines;
+        count += wall_count;
+    }
+    failed = marl__combat_nearest(&lines, count, top_speed, wish, &result);
     if (failed < count) {
-        marl__combat_least_bad(w->lines, count, wall_count, failed, top_speed, w->scratch, &result);
+        marl__combat_least_bad(&lines, count, wall_count, failed, top_speed, &w->scratch, &result);
     }
     return result;
 }
 
+/* ---- a plane: the search for all, then the lines of all pairs, then everybody's choice. Done unit by unit the long
+ * chain of operations behind each choice would have to end before the next search could begin. ---- */
+
+/* Who stands will not yield: then the whole way is the other's. A wish beyond the top speed is cut. */
+static void gather(marl__combat_world *w, const marl__combat_crowd *crowd) {
+    const marl__combat_state *s = &w->state;
+
+    for (int32_t i = 0; i < crowd->count; i++) {
+        int32_t id = crowd->ids[i];
+        vec wish = {w->wish_x[id], w->wish_y[id]};
+        float top_speed = w->bodies[id].top_speed, square = vec_square(wish);
+        vec cut = vec_scale(top_speed, vec_over(wish, sqrtf(square)));
+        int is_cut = square > top_speed * top_speed;
+        w->movers[i] = (marl__combat_mover){
+            .x = crowd->x[i], .y = crowd->y[i], .vx = s->found_vx[id], .vy = s->found_vy[id],
+            .radius = w->bodies[id].radius, .share = wish.x == 0.0f && wish.y == 0.0f ? 1.0f : 0.5f,
+            .start_x = is_cut ? cut.x : wish.x, .start_y = is_cut ? cut.y : wish.y,
+        };
+    }
+}
+
+/* From place `at` on, as many units as there is room for pairs. Returns the place behind the last. */
+static int32_t find_pairs(marl__combat_world *w, const marl__combat_crowd *crowd, int32_t at) {
+    w->pair_count = w->job_count = 0;
+    for (; at < crowd->count && w->pair_count + crowd->count <= MARL__COMBAT_MOST_PAIRS; at++) {
+        float range_square = w->bodies[crowd->ids[at]].touch_square;
+        int32_t count;
+        if (w->movers[at].share == 1.0f) {
+            continue;
+        }
+        count = marl__combat_crowd_near(crowd, at, range_square, w->near);
+        w->jobs[w->job_count++] = (marl__combat_job){at, w->pair_count, count};
+        for (int32_t i = 0; i < count; i++) {
+            w->pairs_of[w->pair_count][0] = (int16_t)at;
+            w->pairs_of[w->pair_count++][1] = (int16_t)w->near[i].place;
+        }
+    }
+    return at;
+}
+
+static void find_lines(marl__combat_world *w) {
+    const marl__combat_mover *movers = w->movers;
+
+    for (int32_t i = 0; i < w->pair_count; i += 4) {
+        lanes mine[4], my_rest[4], other[4], rest[4];
+        relation r;
+        for (int32_t j = 0; j < 4; j++) {
+            const int16_t *pair = w->pairs_of[i + j];
+            mine[j] = lanes_load(&movers[pair[0]].x);
+            my_rest[j] = lanes_load(&movers[pair[0]].radius);
+            other[j] = lanes_load(&movers[pair[1]].x);
+            rest[j] = lanes_load(&movers[pair[1]].radius);
+        }
+        lanes_transpose(mine);
+        lanes_transpose(my_rest);
+        lanes_transpose(other);
+        lanes_transpose(rest);
+        r = (relation){other[0] - mine[0], other[1] - mine[1], mine[2] - other[2], mine[3] - other[3],
+                       mine[2], mine[3], my_rest[0] + rest[0], rest[1]};
+        avoid_four(&r, &w->pair_lines, i);
+    }
+}
+
+static void steer_plane(marl__combat_world *w, const marl__combat_crowd *crowd) {
+    marl__combat_state *s = &w->state;
+    int32_t at = 0;
+
+    for (int32_t i = 0; i < crowd->count; i++) {
+        s->found_vx[crowd->ids[i]] = s->found_vy[crowd->ids[i]] = 0.0f;
+    }
+    while (at < crowd->count) {
+        at = find_pairs(w, crowd, at);
+        find_lines(w);
+        for (int32_t i = 0; i < w->job_count; i++) {
+            int32_t id = crowd->ids[w->jobs[i].place];
+            vec found = steer(w, crowd, &w->jobs[i]);
+            s->found_vx[id] = found.x;
+            s->found_vy[id] = found.y;
+        }
+    }
+}
+
 void marl__combat_steer(marl__combat_world *w) {
     marl__combat_state *s = &w->state;
-    vec found[MARL__COMBAT_MOST_UNITS];
 
     for (int plane = 0; plane < 2; plane++) {
         marl__combat_crowd *crowd = &w->crowds[plane];
+        if (s->tree_count[plane] == 0) {
+            continue;
+        }
         crowd->count = s->tree_count[plane];
         crowd->ids = s->tree[plane];
         marl__combat_crowd_sort(crowd, s->x, s->y);
-        for (int32_t i = 0; i < crowd->count; i++) {
-            int32_t id = crowd->ids[i];
-            int stands = w->wish_x[id] == 0.0f && w->wish_y[id] == 0.0f;
-            found[i] = stands ? vec_of(0.0f, 0.0f) : steer(w, crowd, i);
-        }
-        for (int32_t i = 0; i < crowd->count; i++) {
-            s->found_vx[crowd->ids[i]] = found[i].x;
-            s->found_vy[crowd->ids[i]] = found[i].y;
-        }
+        gather(w, crowd);
+        steer_plane(w, crowd);
     }
 }

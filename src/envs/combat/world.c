@@ -54,28 +54,33 @@ static void fill_tables(marl__combat_world *w) {
     }
 }
 
-/* Of the least distance between the cell and a rectangle's outline or inside: walls cast no reach from within, but
- * who stands in one may be near another. */
-static int is_in_reach(const marl__combat_rect *r, int32_t x, int32_t y, double reach) {
-    double dx = fmax(fmax(r->x - (x + 1), x - (r->x + r->width)), 0);
-    double dy = fmax(fmax(r->y - (y + 1), y - (r->y + r->height)), 0);
+static float *take_floats(float **memory, size_t count) {
+    float *taken = *memory;
 
-    return dx * dx + dy * dy <= reach * reach;
+    *memory += count;
+    return taken;
 }
 
-static void mark_cells(marl__combat_world *w) {
-    const marl__combat_scenario *scenario = w->scenario;
+/* At most one a wall and one a unit stand in one unit's way. */
+static marl_status allocate_lines(marl__combat_world *w) {
+    size_t count = (size_t)(w->walls.edge_count + w->scenario->unit_count + MARL__COMBAT_SPARE_LINES);
+    size_t pair_count = MARL__COMBAT_MOST_PAIRS + MARL__COMBAT_SPARE_LINES;
+    marl__combat_lines *all[3] = {&w->lines, &w->scratch, &w->pair_lines};
+    marl_status status =
+        marl__alloc_array(w->heap, 4 * (2 * count + pair_count), sizeof(float), (void **)&w->line_memory);
+    float *memory = w->line_memory;
 
-    for (int32_t t = 0; t < scenario->type_count; t++) {
-        double reach = scenario->types[t].speed + scenario->types[t].radius + 0.01;
-        for (int32_t cell = 0; cell < scenario->width * scenario->height; cell++) {
-            int is_near = 0;
-            for (int32_t i = 0; i < scenario->rect_count && !is_near; i++) {
-                is_near = is_in_reach(&scenario->rects[i], cell % scenario->width, cell / scenario->width, reach);
-            }
-            w->near_walls[cell] |= (uint16_t)(is_near << t);
-        }
+    if (status != MARL_OK) {
+        return status;
     }
+    for (int i = 0; i < 3; i++) {
+        size_t room = all[i] == &w->pair_lines ? pair_count : count;
+        all[i]->x = take_floats(&memory, room);
+        all[i]->y = take_floats(&memory, room);
+        all[i]->dx = take_floats(&memory, room);
+        all[i]->dy = take_floats(&memory, room);
+    }
+    return marl__alloc_array(w->heap, count, sizeof *w->near_edges, (void **)&w->near_edges);
 }
 
 /* ---- life ---- */
@@ -83,7 +88,6 @@ static void mark_cells(marl__combat_world *w) {
 marl_status marl__combat_world_create(marl__heap *heap, const marl__combat_scenario *scenario, int32_t opponent,
                                       marl__combat_world **out) {
     marl__combat_world *w = marl__alloc_zero(heap, sizeof *w);
-    size_t line_count;
     marl_status status = MARL_OK;
 
     *out = NULL;
@@ -96,13 +100,9 @@ marl_status marl__combat_world_create(marl__heap *heap, const marl__combat_scena
     fill_tables(w);
     status = marl__combat_walls_build(heap, scenario, &w->walls);
     if (status != MARL_OK) goto done;
-    mark_cells(w);
-    line_count = (size_t)(w->walls.edge_count + scenario->unit_count + 1);
-    status = marl__alloc_array(heap, line_count, sizeof *w->lines, (void **)&w->lines);
+    status = marl__combat_wall_cells_build(scenario, &w->walls, &w->cells);
     if (status != MARL_OK) goto done;
-    status = marl__alloc_array(heap, line_count, sizeof *w->scratch, (void **)&w->scratch);
-    if (status != MARL_OK) goto done;
-    status = marl__alloc_array(heap, line_count, sizeof *w->near_edges, (void **)&w->near_edges);
+    status = allocate_lines(w);
     if (status != MARL_OK) goto done;
     marl__combat_world_reset(w, 0);
     *out = w;
@@ -115,8 +115,8 @@ done:
 void marl__combat_world_destroy(marl__combat_world *world) {
     if (world) {
         marl__combat_walls_free(&world->walls);
-        marl__free(world->heap, world->lines);
-        marl__free(world->heap, world->scratch);
+        marl__combat_wall_cells_free(&world->cells);
+        marl__free(world->heap, world->line_memory);
         marl__free(world->heap, world->near_edges);
         marl__free(world->heap, world);
     }

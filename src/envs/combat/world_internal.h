@@ -6,7 +6,7 @@
 
 #include "envs/combat/linear.h"
 #include "envs/combat/neighbours.h"
-#include "envs/combat/obstacles.h"
+#include "envs/combat/wall_cells.h"
 #include "envs/combat/world.h"
 
 /* What a tick wants to know of a unit, by id. */
@@ -32,6 +32,20 @@ typedef struct marl__combat_list {
     int16_t ids[MARL__COMBAT_MOST_UNITS];
 } marl__combat_list;
 
+/* A unit while its plane is steered: two loads of four. */
+typedef struct marl__combat_mover {
+    float x, y, vx, vy;
+    float radius, share;    /* share: of the way to avoid it that the other takes; 1: it stands */
+    float start_x, start_y; /* its wish, cut to the top speed */
+} marl__combat_mover;
+
+typedef struct marl__combat_job {
+    int32_t place, begin, count; /* a unit that moves and its pairs */
+} marl__combat_job;
+
+/* Pairs of neighbours that are worked on together: room for all of the last unit after a thousand. */
+enum { MARL__COMBAT_MOST_PAIRS = 1024 + MARL__COMBAT_MOST_UNITS };
+
 struct marl__combat_world {
     marl__combat_state state;
 
@@ -43,8 +57,7 @@ struct marl__combat_world {
     marl__combat_pair pairs[MARL__COMBAT_MOST_TYPES][MARL__COMBAT_MOST_TYPES];
     double scans[MARL__COMBAT_MOST_TYPES]; /* candidates stand within this distance */
     marl__combat_walls walls;
-    /* Bit t: a unit of type t in that cell may have a wall in reach. */
-    uint16_t near_walls[MARL__COMBAT_MOST_SIDE * MARL__COMBAT_MOST_SIDE];
+    marl__combat_wall_cells cells;
 
     marl__combat_list living;   /* by id */
     marl__combat_list sides[2]; /* the living of a side by fid */
@@ -59,7 +72,12 @@ struct marl__combat_world {
     marl__combat_crowd crowds[2];
     marl__combat_neighbour near[MARL__COMBAT_MOST_UNITS];
     marl__combat_near_edge *near_edges;
-    marl__combat_line *lines, *scratch;
+    marl__combat_mover movers[MARL__COMBAT_MOST_UNITS]; /* of the plane being steered, by place */
+    marl__combat_job jobs[MARL__COMBAT_MOST_UNITS];
+    int16_t pairs_of[MARL__COMBAT_MOST_PAIRS + MARL__COMBAT_SPARE_LINES][2]; /* places */
+    int32_t pair_count, job_count;
+    marl__combat_lines pair_lines, lines, scratch;
+    float *line_memory;
 };
 
 /* target.c: whom everybody aims at, and where they would like to go. */
