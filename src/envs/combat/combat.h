@@ -25,7 +25,7 @@ typedef struct marl__combat_keys {
     int32_t obs_last_action, obs_timestep, state_last_action, state_timestep, obs_instead_of_state;
 } marl__combat_keys;
 
-/* Lengths of rows and vectors. A unit's traits stand at the end of its rows: hp, shield if its side has any, one-hot. */
+/* Lengths of rows and vectors. A unit's traits end its rows: hp, shield if its side has any, one-hot of its type. */
 typedef struct marl__combat_sizes {
     int32_t actions;
     int32_t ally_traits, enemy_traits;
@@ -89,6 +89,11 @@ marl_status marl__combat_restore(void *env, const void *bytes, size_t byte_count
 /* render.c, draw.c */
 marl_status marl__combat_render(void *env, marl_image *image);
 marl_status marl__combat_draw_text(void *env, char *buffer, size_t buffer_bytes);
+/* The least rectangle of cells, ends included, that holds everything walkable. */
+typedef struct marl__combat_window {
+    int32_t x0, x1, y0, y1;
+} marl__combat_window;
+marl__combat_window marl__combat_window_of(const marl__combat_scenario *scenario);
 /* What a unit did in the last step: id of whom it shot at or heals, -1 if nobody. */
 int32_t marl__combat_shot_at(const marl__combat *e, int32_t id);
 

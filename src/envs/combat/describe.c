@@ -69,7 +69,7 @@ static int32_t shown_bit(const marl__combat *e, int32_t id) {
 
 static void set_scales(marl__combat *e) {
     const marl__combat_scenario *s = &e->scenario;
-    int32_t west = s->width, east = 0, south = s->height, north = 0;
+    marl__combat_window w = marl__combat_window_of(s);
 
     for (int32_t id = 0; id < s->unit_count; id++) {
         const marl__combat_type *type = marl__combat_type_of(e, id);
@@ -80,19 +80,10 @@ static void set_scales(marl__combat *e) {
             e->type_traits[id][shown_bit(e, id)] = 1;
         }
     }
-    for (int32_t cell = 0; cell < s->width * s->height; cell++) {
-        int32_t x = cell % s->width, y = cell / s->width;
-        if (s->walkable[cell]) {
-            west = x < west ? x : west;
-            east = x + 1 > east ? x + 1 : east;
-            south = y < south ? y : south;
-            north = y + 1 > north ? y + 1 : north;
-        }
-    }
     e->middle_x = s->width / 2.0;
     e->middle_y = s->height / 2.0;
-    e->extent_x = e->keys.smac_layout && east > west ? east - west : s->width;
-    e->extent_y = e->keys.smac_layout && north > south ? north - south : s->height;
+    e->extent_x = e->keys.smac_layout ? w.x1 - w.x0 + 1 : s->width;
+    e->extent_y = e->keys.smac_layout ? w.y1 - w.y0 + 1 : s->height;
 }
 
 /* ---- sizes ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A picture of a battle: the map from above, north up. Allies are blue discs, enemies red ones; an arc of green around
- * a disc is its hit points, a thin one of light blue its shield. Bright lines are shots of the last step, green ones
- * healing; a grey cross marks who fell.
+/* A picture of a battle: the walkable part of the map from above, north up. Allies are blue discs, enemies red ones,
+ * above each a bar of hit points and, where there is one, of shield. Bright lines are shots of the last step, green
+ * ones healing; a grey cross marks who fell.
  *
  * Edges are smoothed by how far a pixel's centre lies from them, so discs look round without a larger canvas. */
 #include "envs/combat/combat.h"
@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LEAST_WIDTH = 640, LEAST_TILE = 10 };
+enum { WIDTH = 960, LEAST_TILE = 15, MOST_TILE = 48, MARGIN = 1 /* cells of wall around */ };
 
 #define GROUND_LIGHT 0x2b3138u
 #define GROUND_DARK 0x272d34u
@@ -19,7 +19,7 @@ enum { LEAST_WIDTH = 640, LEAST_TILE = 10 };
 #define ENEMY 0xe8604cu
 #define OUTLINE 0x0b0e11u
 #define HEALTH 0x6ddb74u
-#define HEALTH_LOST 0x3a2a2au
+#define BAR_BACK 0x0b0e11u
 #define SHIELD 0x8fd3ffu
 #define ALLY_SHOT 0xbfe0ffu
 #define ENEMY_SHOT 0xffc27au
@@ -28,8 +28,8 @@ enum { LEAST_WIDTH = 640, LEAST_TILE = 10 };
 
 typedef struct canvas {
     marl_image *image;
-    float tile; /* pixels a cell */
-    float height;
+    float tile;       /* pixels a cell */
+    int32_t x0, y1;   /* the cell in the top left corner */
 } canvas;
 
 /* ---- pixels ---- */
@@ -80,23 +80,6 @@ static void disc(const canvas *c, float x, float y, float radius, uint32_t rgb) 
     }
 }
 
-/* A ring from the top, clockwise, over a share of the turn. */
-static void arc(const canvas *c, float x, float y, float radius, float thickness, float share, uint32_t rgb) {
-    box b = box_around(c, x, y, radius + thickness, radius + thickness);
-    const float turn = 6.2831853f;
-
-    for (int32_t py = b.y0; py < b.y1; py++) {
-        for (int32_t px = b.x0; px < b.x1; px++) {
-            float dx = (float)px + 0.5f - x, dy = (float)py + 0.5f - y;
-            float distance = hypotf(dx, dy);
-            float angle = atan2f(dx, -dy);
-            if ((angle < 0 ? angle + turn : angle) <= share * turn) {
-                blend(c, px, py, rgb, clamp01(thickness / 2 - fabsf(distance - radius) + 0.5f));
-            }
-        }
-    }
-}
-
 static void line(const canvas *c, float x0, float y0, float x1, float y1, float thickness, uint32_t rgb,
                  float strength) {
     float dx = x1 - x0, dy = y1 - y0, square = dx * dx + dy * dy;
@@ -118,23 +101,19 @@ static int is_wall(const marl__combat_scenario *s, int32_t x, int32_t y) {
     return x >= 0 && y >= 0 && x < s->width && y < s->height && !s->walkable[y * s->width + x];
 }
 
-static void draw_ground(const canvas *c, const marl__combat_scenario *s) {
-    int32_t tile = (int32_t)c->tile;
+static void draw_cell(const canvas *c, const marl__combat_scenario *s, int32_t x, int32_t y) {
+    int32_t tile = (int32_t)c->tile, left = (x - c->x0) * tile, top = (c->y1 - y) * tile;
+    int is_off = x < 0 || y < 0 || x >= s->width || y >= s->height;
 
-    for (int32_t y = 0; y < s->height; y++) {
-        for (int32_t x = 0; x < s->width; x++) {
-            int32_t left = x * tile, top = (s->height - 1 - y) * tile;
-            uint32_t rgb = is_wall(s, x, y) ? WALL : (x / 2 + y / 2) % 2 ? GROUND_LIGHT : GROUND_DARK;
-            fill(c, left, left + tile, top, top + tile, rgb);
-            if (is_wall(s, x, y)) {
-                continue;
-            }
-            if (is_wall(s, x - 1, y)) fill(c, left, left + 1, top, top + tile, WALL_EDGE);
-            if (is_wall(s, x + 1, y)) fill(c, left + tile - 1, left + tile, top, top + tile, WALL_EDGE);
-            if (is_wall(s, x, y + 1)) fill(c, left, left + tile, top, top + 1, WALL_EDGE);
-            if (is_wall(s, x, y - 1)) fill(c, left, left + tile, top + tile - 1, top + tile, WALL_EDGE);
-        }
+    if (is_off || is_wall(s, x, y)) {
+        fill(c, left, left + tile, top, top + tile, WALL);
+        return;
     }
+    fill(c, left, left + tile, top, top + tile, (x / 2 + y / 2) % 2 ? GROUND_LIGHT : GROUND_DARK);
+    if (is_wall(s, x - 1, y)) fill(c, left, left + 1, top, top + tile, WALL_EDGE);
+    if (is_wall(s, x + 1, y)) fill(c, left + tile - 1, left + tile, top, top + tile, WALL_EDGE);
+    if (is_wall(s, x, y + 1)) fill(c, left, left + tile, top, top + 1, WALL_EDGE);
+    if (is_wall(s, x, y - 1)) fill(c, left, left + tile, top + tile - 1, top + tile, WALL_EDGE);
 }
 
 /* ---- units ---- */
@@ -146,7 +125,7 @@ typedef struct spot {
 static spot spot_of(const canvas *c, const marl__combat *e, int32_t id) {
     const marl__combat_state *s = marl__combat_world_state(e->world);
 
-    return (spot){s->x[id] * c->tile, c->height - s->y[id] * c->tile,
+    return (spot){(s->x[id] - (float)c->x0) * c->tile, ((float)(c->y1 + 1) - s->y[id]) * c->tile,
                   (float)marl__combat_type_of(e, id)->radius * c->tile};
 }
 
@@ -160,7 +139,6 @@ static void draw_fallen(const canvas *c, const marl__combat *e, int32_t id) {
 
 /* Flyers are rings, healers bear a cross. */
 static void draw_unit(const canvas *c, const marl__combat *e, int32_t id) {
-    const marl__combat_state *s = marl__combat_world_state(e->world);
     const marl__combat_type *type = marl__combat_type_of(e, id);
     uint32_t rgb = e->scenario.units[id].side == MARL__COMBAT_ALLY ? ALLY : ENEMY;
     spot p = spot_of(c, e, id);
@@ -169,16 +147,32 @@ static void draw_unit(const canvas *c, const marl__combat *e, int32_t id) {
     disc(c, p.x, p.y, p.radius, OUTLINE);
     disc(c, p.x, p.y, p.radius - 1.2f, rgb);
     if (type->plane == MARL__COMBAT_AIR) {
-        disc(c, p.x, p.y, p.radius * 0.5f, GROUND_DARK);
+        disc(c, p.x, p.y, p.radius * 0.6f, GROUND_DARK);
     }
     if (e->is_healer[id]) {
         line(c, p.x - p.radius * 0.35f, p.y, p.x + p.radius * 0.35f, p.y, thickness, 0xffffff, 1);
         line(c, p.x, p.y - p.radius * 0.35f, p.x, p.y + p.radius * 0.35f, thickness, 0xffffff, 1);
     }
-    arc(c, p.x, p.y, p.radius - 1 - thickness, thickness, 1, HEALTH_LOST);
-    arc(c, p.x, p.y, p.radius - 1 - thickness, thickness, (float)(s->hp[id] / type->hp), HEALTH);
+}
+
+static void draw_bar(const canvas *c, float x, float y, float half, double share, uint32_t rgb) {
+    float thickness = c->tile * 0.11f;
+
+    line(c, x - half, y, x + half, y, thickness + 2, BAR_BACK, 0.85f);
+    if (share > 0) {
+        line(c, x - half, y, x - half + 2 * half * (float)share, y, thickness, rgb, 1);
+    }
+}
+
+static void draw_bars(const canvas *c, const marl__combat *e, int32_t id) {
+    const marl__combat_state *s = marl__combat_world_state(e->world);
+    const marl__combat_type *type = marl__combat_type_of(e, id);
+    spot p = spot_of(c, e, id);
+    float top = p.y - p.radius - c->tile * 0.1f, half = p.radius * 0.85f;
+
+    draw_bar(c, p.x, top, half, s->hp[id] / type->hp, HEALTH);
     if (type->shield > 0) {
-        arc(c, p.x, p.y, p.radius - 0.5f, thickness * 0.7f, (float)(s->shield[id] / type->shield), SHIELD);
+        draw_bar(c, p.x, top - c->tile * 0.2f, half, s->shield[id] / type->shield, SHIELD);
     }
 }
 
@@ -194,36 +188,50 @@ static void draw_shot(const canvas *c, const marl__combat *e, int32_t id) {
     }
 }
 
+static void draw_battle(const canvas *c, const marl__combat *e) {
+    const marl__combat_state *s = marl__combat_world_state(e->world);
+    int32_t count = e->scenario.unit_count;
+
+    for (int32_t id = 0; id < count; id++) {
+        if (!s->alive[id]) {
+            draw_fallen(c, e, id);
+        }
+    }
+    for (int32_t plane = MARL__COMBAT_GROUND; plane <= MARL__COMBAT_AIR; plane++) {
+        for (int32_t id = 0; id < count; id++) {
+            if (s->alive[id] && marl__combat_type_of(e, id)->plane == plane) {
+                draw_unit(c, e, id);
+            }
+        }
+    }
+    for (int32_t id = 0; id < count; id++) {
+        draw_shot(c, e, id);
+    }
+    for (int32_t id = 0; id < count; id++) {
+        if (s->alive[id]) {
+            draw_bars(c, e, id);
+        }
+    }
+}
+
 marl_status marl__combat_render(void *env, marl_image *image) {
     const marl__combat *e = env;
-    const marl__combat_scenario *s = &e->scenario;
-    const marl__combat_state *state = marl__combat_world_state(e->world);
-    int32_t tile = (LEAST_WIDTH + s->width - 1) / s->width;
-    canvas c = {image, 0, 0};
+    marl__combat_window w = marl__combat_window_of(&e->scenario);
+    int32_t columns = w.x1 - w.x0 + 1 + 2 * MARGIN, rows = w.y1 - w.y0 + 1 + 2 * MARGIN, tile = WIDTH / columns;
+    canvas c = {image, 0, w.x0 - MARGIN, w.y1 + MARGIN};
 
-    tile = tile < LEAST_TILE ? LEAST_TILE : tile;
-    image->width = (uint32_t)(s->width * tile);
-    image->height = (uint32_t)(s->height * tile);
+    tile = tile < LEAST_TILE ? LEAST_TILE : tile > MOST_TILE ? MOST_TILE : tile;
+    image->width = (uint32_t)(columns * tile);
+    image->height = (uint32_t)(rows * tile);
     if (!image->pixels) {
         return MARL_OK;
     }
     c.tile = (float)tile;
-    c.height = (float)image->height;
-    draw_ground(&c, s);
-    for (int32_t id = 0; id < s->unit_count; id++) {
-        if (!state->alive[id]) {
-            draw_fallen(&c, e, id);
+    for (int32_t y = w.y0 - MARGIN; y <= w.y1 + MARGIN; y++) {
+        for (int32_t x = w.x0 - MARGIN; x <= w.x1 + MARGIN; x++) {
+            draw_cell(&c, &e->scenario, x, y);
         }
     }
-    for (int32_t plane = MARL__COMBAT_GROUND; plane <= MARL__COMBAT_AIR; plane++) {
-        for (int32_t id = 0; id < s->unit_count; id++) {
-            if (state->alive[id] && marl__combat_type_of(e, id)->plane == plane) {
-                draw_unit(&c, e, id);
-            }
-        }
-    }
-    for (int32_t id = 0; id < s->unit_count; id++) {
-        draw_shot(&c, e, id);
-    }
+    draw_battle(&c, e);
     return MARL_OK;
 }
