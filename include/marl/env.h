@@ -65,11 +65,13 @@ typedef struct marl_entity_group {
     uint32_t feature_count; /**< entries an entity */
 } marl_entity_group;
 
-/** The actions first_action .. first_action + count - 1 target the entities 0 .. count - 1 of a group. */
+/** The actions first_action .. first_action + count - 1 target the entities first_entity .. first_entity + count - 1
+ * of a group. */
 typedef struct marl_action_target {
     uint32_t first_action; /**< first action of the run */
     uint32_t count;        /**< actions in the run */
     uint32_t group;        /**< index into the class's entity groups */
+    uint32_t first_entity; /**< entity that first_action targets */
 } marl_action_target;
 
 /** What agents of one class see and do. Pointers are borrowed from the environment. */

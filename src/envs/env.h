@@ -25,7 +25,7 @@ typedef struct marl__env_inject {
     marl_status (*get_array)(void *env, const char *name, int32_t *values, uint32_t count);
 } marl__env_inject;
 
-/* A built-in family. Every member but inject and the alias is required. The vtable's functions report their own
+/* A built-in family. Every member but inject, explain and the alias is required. The vtable's functions report their own
  * sentences with marl__fail, may rely on checked arguments, and are never called with another family's environment. */
 typedef struct marl__env_family {
     const char *name;            /* "lbf" */
@@ -40,6 +40,8 @@ typedef struct marl__env_family {
                           void **out);
     const marl_env_vtable *vtable;
     const marl__env_inject *inject; /* NULL: no traces */
+    /* Why an action of a living agent is not available now, as the end of a sentence; NULL: it goes without saying. */
+    void (*explain)(void *env, uint32_t agent, int32_t action, char *buffer, size_t bytes);
 } marl__env_family;
 
 #define MARL_ENV(name) extern const marl__env_family marl__env_family_##name;

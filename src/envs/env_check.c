@@ -143,7 +143,7 @@ marl_status marl__env_observe_checked(marl_env *env, const marl_view *view) {
 
 static marl_status refuse_choice(const marl_env *env, uint32_t agent, uint32_t dim, int32_t action, uint32_t count) {
     const char *kind = env->agents[agent].agent_class->action_kind == MARL_ACTION_DISCRETE ? "" : " in its dimension ";
-    char where[32] = "";
+    char where[32] = "", why[192] = "";
 
     if (kind[0]) {
         snprintf(where, sizeof where, "%s%u", kind, dim);
@@ -152,8 +152,11 @@ static marl_status refuse_choice(const marl_env *env, uint32_t agent, uint32_t d
         return marl__fail(MARL_E_ARGUMENT, "step %u, agent %u: action %d%s is not from 0 to %u", env->steps, agent,
                           action, where, count - 1);
     }
-    return marl__fail(MARL_E_ARGUMENT, "step %u, agent %u: action %d%s is not available now", env->steps, agent,
-                      action, where);
+    if (env->family && env->family->explain) {
+        env->family->explain(env->env, agent, action, why, sizeof why);
+    }
+    return marl__fail(MARL_E_ARGUMENT, "step %u, agent %u: action %d%s is not available now%s%s", env->steps, agent,
+                      action, where, why[0] ? ": " : "", why);
 }
 
 /* Agents that are not alive may be given any action in range. */

@@ -139,9 +139,11 @@ static marl_status check_targets(const marl_agent_class *c, uint32_t index) {
                               target->first_action, (unsigned long long)target->first_action + target->count,
                               c->action_count);
         }
-        if (target->group >= c->entity_group_count || target->count > c->entity_groups[target->group].count) {
-            return marl__fail(MARL_E_SHAPE, "class %u: action target %u names %u entities of group %u, which does not "
-                              "have them", index, i, target->count, target->group);
+        if (target->group >= c->entity_group_count ||
+            (uint64_t)target->first_entity + target->count > c->entity_groups[target->group].count) {
+            return marl__fail(MARL_E_SHAPE, "class %u: action target %u names %u entities of group %u from entity %u, "
+                              "which does not have them", index, i, target->count, target->group,
+                              target->first_entity);
         }
     }
     return MARL_OK;

@@ -155,7 +155,7 @@ static toy good_toy(void) {
     t.classes[0].action_target_count = 1;
     t.slice = (marl_obs_slice){0, 3, MARL_SLICE_REAL, 0, 1};
     t.group = (marl_entity_group){"thing", MARL_ROLE_ENEMY, 0, 1, 3};
-    t.target = (marl_action_target){3, 1, 0};
+    t.target = (marl_action_target){3, 1, 0, 0};
     t.classes[1].obs_shape[0] = 2;
     t.classes[1].action_kind = MARL_ACTION_MULTI_DISCRETE;
     t.classes[1].action_dims = 2;

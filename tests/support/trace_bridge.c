@@ -57,23 +57,23 @@ static marl_status open_env(const marl__json *json, int32_t entry, marl_env **ou
 }
 
 typedef struct bridge_trace {
-    marl__trace t;
+    marl__trace_kit t;
     int32_t *init_pos, *init_goal, *actions, *done, *pos;
     float *obs0, *obs, *rewards;
 } bridge_trace;
 
 static void read_all(bridge_trace *c) {
-    marl__trace *t = &c->t;
+    marl__trace_kit *t = &c->t;
     uint32_t e = t->episodes, s = t->steps, n = t->n;
 
-    c->init_pos = marl__trace_ints(t, "init_pos", 3, (uint32_t[]){e, n, 2});
-    c->init_goal = marl__trace_ints(t, "init_goal", 3, (uint32_t[]){e, n, 2});
-    c->obs0 = marl__trace_floats(t, "obs0", 3, (uint32_t[]){e, n, t->d});
-    c->actions = marl__trace_ints(t, "actions", 2, (uint32_t[]){s, n});
-    c->done = marl__trace_ints(t, "agent_done", 2, (uint32_t[]){s, n});
-    c->pos = marl__trace_ints(t, "pos", 3, (uint32_t[]){s, n, 2});
-    c->obs = marl__trace_floats(t, "obs", 3, (uint32_t[]){s, n, t->d});
-    c->rewards = marl__trace_floats(t, "rewards", 2, (uint32_t[]){s, n});
+    c->init_pos = marl__trace_ints(&t->files, "init_pos", 3, (uint32_t[]){e, n, 2});
+    c->init_goal = marl__trace_ints(&t->files, "init_goal", 3, (uint32_t[]){e, n, 2});
+    c->obs0 = marl__trace_floats(&t->files, "obs0", 3, (uint32_t[]){e, n, t->d});
+    c->actions = marl__trace_ints(&t->files, "actions", 2, (uint32_t[]){s, n});
+    c->done = marl__trace_ints(&t->files, "agent_done", 2, (uint32_t[]){s, n});
+    c->pos = marl__trace_ints(&t->files, "pos", 3, (uint32_t[]){s, n, 2});
+    c->obs = marl__trace_floats(&t->files, "obs", 3, (uint32_t[]){s, n, t->d});
+    c->rewards = marl__trace_floats(&t->files, "rewards", 2, (uint32_t[]){s, n});
 }
 
 static marl_status begin(void *user, uint32_t e) {
@@ -86,7 +86,7 @@ static marl_status begin(void *user, uint32_t e) {
     marl_status status = marl__env_set_state(c->t.env, state, sizeof state / sizeof state[0]);
 
     if (status != MARL_OK) return status;
-    return marl__trace_check_obs(&c->t, c->obs0 + (size_t)e * n * c->t.d, TOLERANCE);
+    return marl__kit_check_obs(&c->t, c->obs0 + (size_t)e * n * c->t.d, TOLERANCE);
 }
 
 static marl_status step(void *user, uint32_t row) {
@@ -98,26 +98,27 @@ static marl_status step(void *user, uint32_t row) {
     marl_status status = marl_env_step(c->t.env, &actions, &out);
 
     for (uint32_t i = 0; i < n && status == MARL_OK; i++) {
-        status = marl__trace_check_reward(&c->t, i, (double)c->rewards[at + i], TOLERANCE);
+        status = marl__kit_check_reward(&c->t, i, (double)c->rewards[at + i], TOLERANCE);
     }
     if (status != MARL_OK) return status;
-    if ((status = marl__trace_check_ints(&c->t, "pos", c->pos + at * 2, 2 * n)) != MARL_OK) return status;
-    if ((status = marl__trace_check_ints(&c->t, "done", c->done + at, n)) != MARL_OK) return status;
-    return marl__trace_check_obs(&c->t, c->obs + at * c->t.d, TOLERANCE);
+    if ((status = marl__kit_check_ints(&c->t, "pos", c->pos + at * 2, 2 * n)) != MARL_OK) return status;
+    if ((status = marl__kit_check_ints(&c->t, "done", c->done + at, n)) != MARL_OK) return status;
+    return marl__kit_check_obs(&c->t, c->obs + at * c->t.d, TOLERANCE);
 }
 
-marl_status marl__trace_bridge(marl__heap *heap, const marl__json *json, int32_t entry, const char *path,
-                               uint32_t *steps) {
+marl_status marl__trace_bridge(marl__heap *heap, const marl__json *json, int32_t entry, const char *name,
+                            const char *path, uint32_t *steps) {
     bridge_trace c;
     marl_env *env = NULL;
     marl_status status = open_env(json, entry, &env);
 
+    (void)name;
     if (status != MARL_OK) return status;
     memset(&c, 0, sizeof c);
-    marl__trace_open(&c.t, heap, path, env);
+    marl__kit_open(&c.t, heap, path, env);
     read_all(&c);
-    status = marl__trace_replay(&c.t, &c, begin, step);
+    status = marl__kit_replay(&c.t, &c, begin, step);
     *steps = c.t.steps;
-    marl__trace_close(&c.t);
+    marl__kit_close(&c.t);
     return status;
 }

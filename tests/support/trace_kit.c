@@ -8,7 +8,6 @@
 
 #include "core/base/status.h"
 
-#define MOST_TRACE_BYTES (UINT64_C(1) << 32)
 #define MOST_COMPARED 4096
 
 /* ---- arguments ---- */
@@ -59,107 +58,33 @@ marl_status marl__trace_config(const char *name, const marl__json *json, int32_t
     return status;
 }
 
-/* ---- arrays ---- */
-
-void *marl__trace_room(marl__trace *t, uint64_t count, size_t element_bytes) {
-    void *block = NULL;
-
-    if (t->status != MARL_OK) {
-        return NULL;
-    }
-    if (t->block_count == sizeof t->blocks / sizeof t->blocks[0]) {
-        t->status = marl__fail(MARL_E_STATE, "too many arrays in one case");
-        return NULL;
-    }
-    t->status = marl__alloc_array(t->heap, count, element_bytes, &block);
-    if (t->status == MARL_OK) {
-        t->blocks[t->block_count++] = block;
-    }
-    return block;
+int marl__kit_has(const marl__trace_kit *t, const char *name) {
+    return t->files.file && marl__safetensors_find(t->files.file, name) != NULL;
 }
 
-static const marl__tensor_info *find_info(marl__trace *t, const char *name, uint32_t rank, const uint32_t *shape) {
-    const marl__tensor_info *info = NULL;
-
-    if (t->status == MARL_OK) {
-        t->status = marl__safetensors_expect(t->file, name, 0, rank, shape, &info);
-    }
-    return t->status == MARL_OK ? info : NULL;
-}
-
-int32_t *marl__trace_ints(marl__trace *t, const char *name, uint32_t rank, const uint32_t *shape) {
-    const marl__tensor_info *info = find_info(t, name, rank, shape);
-    int32_t *out = info ? marl__trace_room(t, info->element_count, sizeof *out) : NULL;
-
-    if (out) {
-        t->status = marl__safetensors_read_i32(t->file, info, out, info->element_count);
-    }
-    return out;
-}
-
-float *marl__trace_floats(marl__trace *t, const char *name, uint32_t rank, const uint32_t *shape) {
-    const marl__tensor_info *info = find_info(t, name, rank, shape);
-    float *out = info ? marl__trace_room(t, info->element_count, sizeof *out) : NULL;
-
-    if (out) {
-        t->status = marl__safetensors_read_f32(t->file, info, out, info->element_count);
-    }
-    return out;
-}
-
-double *marl__trace_doubles(marl__trace *t, const char *name, uint32_t rank, const uint32_t *shape) {
-    const marl__tensor_info *info = find_info(t, name, rank, shape);
-    double *out = info ? marl__trace_room(t, info->element_count, sizeof *out) : NULL;
-
-    if (out) {
-        t->status = marl__safetensors_read_f64(t->file, info, out, info->element_count);
-    }
-    return out;
-}
-
-int marl__trace_has(const marl__trace *t, const char *name) {
-    return t->file && marl__safetensors_find(t->file, name) != NULL;
-}
-
-static uint32_t first_dim(marl__trace *t, const char *name) {
-    const marl__tensor_info *info = t->status == MARL_OK ? marl__safetensors_find(t->file, name) : NULL;
-
-    if (t->status == MARL_OK && (!info || info->rank < 1)) {
-        t->status = marl__fail(MARL_E_FORMAT, "the trace has no array '%s'", name);
-    }
-    return t->status == MARL_OK ? info->shape[0] : 0;
-}
-
-void marl__trace_open(marl__trace *t, marl__heap *heap, const char *path, marl_env *env) {
-    marl_source source;
-
+void marl__kit_open(marl__trace_kit *t, marl__heap *heap, const char *path, marl_env *env) {
     memset(t, 0, sizeof *t);
-    t->heap = heap;
+    t->files.heap = heap;
     t->env = env;
     t->n = marl_env_get_spec(env)->agent_count;
     t->d = marl_env_obs_size(env);
-    marl_source_init(&source, sizeof source);
-    source.path = path;
-    t->status = marl__safetensors_open(heap, &source, MOST_TRACE_BYTES, &t->file);
-    t->episodes = first_dim(t, "ep_len");
-    t->steps = first_dim(t, "actions");
-    t->length = marl__trace_ints(t, "ep_len", 1, &t->episodes);
-    t->first = marl__trace_ints(t, "ep_off", 1, &t->episodes);
-    t->seen = marl__trace_room(t, (uint64_t)t->n * t->d, sizeof *t->seen);
-    t->paid = marl__trace_room(t, t->n, sizeof *t->paid);
+    t->files.status = marl__trace_open(&t->files, path);
+    t->episodes = marl__trace_first_dim(&t->files, "ep_len");
+    t->steps = marl__trace_first_dim(&t->files, "actions");
+    t->length = marl__trace_ints(&t->files, "ep_len", 1, &t->episodes);
+    t->first = marl__trace_ints(&t->files, "ep_off", 1, &t->episodes);
+    t->seen = marl__trace_block(&t->files, (uint64_t)t->n * t->d, sizeof *t->seen);
+    t->paid = marl__trace_block(&t->files, t->n, sizeof *t->paid);
 }
 
-void marl__trace_close(marl__trace *t) {
-    for (uint32_t i = 0; i < t->block_count; i++) {
-        marl__free(t->heap, t->blocks[i]);
-    }
-    marl__safetensors_close(t->file);
+void marl__kit_close(marl__trace_kit *t) {
+    marl__trace_close(&t->files);
     marl_env_destroy(t->env);
 }
 
 /* ---- comparing ---- */
 
-marl_status marl__trace_check_obs(marl__trace *t, const float *expected, double tolerance) {
+marl_status marl__kit_check_obs(marl__trace_kit *t, const float *expected, double tolerance) {
     marl_view view;
     marl_status status = MARL_OK;
 
@@ -176,7 +101,7 @@ marl_status marl__trace_check_obs(marl__trace *t, const float *expected, double 
     return MARL_OK;
 }
 
-marl_status marl__trace_check_ints(marl__trace *t, const char *name, const int32_t *expected, uint32_t count) {
+marl_status marl__kit_check_ints(marl__trace_kit *t, const char *name, const int32_t *expected, uint32_t count) {
     int32_t values[MOST_COMPARED];
     marl_status status = MARL_OK;
 
@@ -190,7 +115,7 @@ marl_status marl__trace_check_ints(marl__trace *t, const char *name, const int32
     return status;
 }
 
-marl_status marl__trace_check_reals(marl__trace *t, const char *name, const double *expected, uint32_t count,
+marl_status marl__kit_check_reals(marl__trace_kit *t, const char *name, const double *expected, uint32_t count,
                                     double tolerance) {
     int32_t words[2 * MOST_COMPARED];
     double values[MOST_COMPARED];
@@ -207,7 +132,7 @@ marl_status marl__trace_check_reals(marl__trace *t, const char *name, const doub
     return status;
 }
 
-marl_status marl__trace_check_reward(const marl__trace *t, uint32_t agent, double expected, double tolerance) {
+marl_status marl__kit_check_reward(const marl__trace_kit *t, uint32_t agent, double expected, double tolerance) {
     if (!(fabs(t->paid[agent] - expected) <= tolerance)) {
         return marl__fail(MARL_E_MISMATCH, "agent %u: the reward is %.17g, recorded %.17g", agent, t->paid[agent],
                           expected);
@@ -215,7 +140,7 @@ marl_status marl__trace_check_reward(const marl__trace *t, uint32_t agent, doubl
     return MARL_OK;
 }
 
-static marl_status replay_episode(marl__trace *t, uint32_t e, void *user,
+static marl_status replay_episode(marl__trace_kit *t, uint32_t e, void *user,
                                   marl_status (*begin)(void *user, uint32_t episode),
                                   marl_status (*step)(void *user, uint32_t row)) {
     marl_status status = MARL_OK;
@@ -234,9 +159,9 @@ static marl_status replay_episode(marl__trace *t, uint32_t e, void *user,
     return status;
 }
 
-marl_status marl__trace_replay(marl__trace *t, void *user, marl_status (*begin)(void *user, uint32_t episode),
+marl_status marl__kit_replay(marl__trace_kit *t, void *user, marl_status (*begin)(void *user, uint32_t episode),
                                marl_status (*step)(void *user, uint32_t row)) {
-    marl_status status = t->status;
+    marl_status status = t->files.status;
 
     for (uint32_t e = 0; e < t->episodes && status == MARL_OK; e++) {
         status = replay_episode(t, e, user, begin, step);

@@ -53,55 +53,55 @@ static marl_status open_env(const marl__json *json, int32_t entry, marl_env **ou
 }
 
 typedef struct mpe_trace {
-    marl__trace t;
+    marl__trace_kit t;
     uint32_t landmarks, words, goals, action_dims;
     int32_t *goal, *discrete, *done, *truncated, *obs_dim, *act_dim;
     float *continuous, *obs0, *obs;
     double *init_pos, *init_vel, *landmark, *pos, *vel, *comm, *rewards;
 } mpe_trace;
 
-static uint32_t last_dim(marl__trace *t, const char *name, uint32_t rank) {
-    const marl__tensor_info *info = t->status == MARL_OK ? marl__safetensors_find(t->file, name) : NULL;
+static uint32_t last_dim(marl__trace_kit *t, const char *name, uint32_t rank) {
+    const marl__tensor_info *info = t->files.status == MARL_OK ? marl__safetensors_find(t->files.file, name) : NULL;
 
-    if (t->status == MARL_OK && (!info || info->rank != rank)) {
-        t->status = marl__fail(MARL_E_FORMAT, "the trace has no array '%s' of rank %u", name, rank);
+    if (t->files.status == MARL_OK && (!info || info->rank != rank)) {
+        t->files.status = marl__fail(MARL_E_FORMAT, "the trace has no array '%s' of rank %u", name, rank);
     }
-    return t->status == MARL_OK ? info->shape[rank - 1] : 0;
+    return t->files.status == MARL_OK ? info->shape[rank - 1] : 0;
 }
 
 static void read_all(mpe_trace *c) {
-    marl__trace *t = &c->t;
+    marl__trace_kit *t = &c->t;
     const marl_agent_class *first = &marl_env_get_spec(t->env)->classes[0];
-    const marl__tensor_info *landmark = t->status == MARL_OK ? marl__safetensors_find(t->file, "init_landmark") : NULL;
-    const marl__tensor_info *goal = t->status == MARL_OK ? marl__safetensors_find(t->file, "init_goal") : NULL;
+    const marl__tensor_info *landmark = t->files.status == MARL_OK ? marl__safetensors_find(t->files.file, "init_landmark") : NULL;
+    const marl__tensor_info *goal = t->files.status == MARL_OK ? marl__safetensors_find(t->files.file, "init_goal") : NULL;
     uint32_t e = t->episodes, s = t->steps, n = t->n;
 
     c->landmarks = landmark && landmark->rank == 3 ? landmark->shape[1] : 0;
     c->goals = !goal ? 0 : goal->rank == 2 ? goal->shape[1] : 1;
     c->words = last_dim(t, "comm", 3);
-    c->init_pos = marl__trace_doubles(t, "init_pos", 3, (uint32_t[]){e, n, 2});
-    c->init_vel = marl__trace_doubles(t, "init_vel", 3, (uint32_t[]){e, n, 2});
-    c->landmark = marl__trace_doubles(t, "init_landmark", 3, (uint32_t[]){e, c->landmarks, 2});
+    c->init_pos = marl__trace_doubles(&t->files, "init_pos", 3, (uint32_t[]){e, n, 2});
+    c->init_vel = marl__trace_doubles(&t->files, "init_vel", 3, (uint32_t[]){e, n, 2});
+    c->landmark = marl__trace_doubles(&t->files, "init_landmark", 3, (uint32_t[]){e, c->landmarks, 2});
     if (goal) {
-        c->goal = marl__trace_ints(t, "init_goal", goal->rank, (uint32_t[]){e, c->goals});
+        c->goal = marl__trace_ints(&t->files, "init_goal", goal->rank, (uint32_t[]){e, c->goals});
     }
-    c->obs_dim = marl__trace_ints(t, "obs_dim", 1, &n);
-    c->act_dim = marl__trace_ints(t, "act_dim", 1, &n);
-    c->obs0 = marl__trace_floats(t, "obs0", 3, (uint32_t[]){e, n, t->d});
-    c->obs = marl__trace_floats(t, "obs", 3, (uint32_t[]){s, n, t->d});
+    c->obs_dim = marl__trace_ints(&t->files, "obs_dim", 1, &n);
+    c->act_dim = marl__trace_ints(&t->files, "act_dim", 1, &n);
+    c->obs0 = marl__trace_floats(&t->files, "obs0", 3, (uint32_t[]){e, n, t->d});
+    c->obs = marl__trace_floats(&t->files, "obs", 3, (uint32_t[]){s, n, t->d});
     if (first->action_kind == MARL_ACTION_BOX) {
         c->action_dims = last_dim(t, "actions", 3);
-        c->continuous = marl__trace_floats(t, "actions", 3, (uint32_t[]){s, n, c->action_dims});
+        c->continuous = marl__trace_floats(&t->files, "actions", 3, (uint32_t[]){s, n, c->action_dims});
     } else {
         c->action_dims = 1;
-        c->discrete = marl__trace_ints(t, "actions", 2, (uint32_t[]){s, n});
+        c->discrete = marl__trace_ints(&t->files, "actions", 2, (uint32_t[]){s, n});
     }
-    c->rewards = marl__trace_doubles(t, "rewards", 2, (uint32_t[]){s, n});
-    c->done = marl__trace_ints(t, "done", 1, &s);
-    c->truncated = marl__trace_ints(t, "truncated", 1, &s);
-    c->pos = marl__trace_doubles(t, "pos", 3, (uint32_t[]){s, n, 2});
-    c->vel = marl__trace_doubles(t, "vel", 3, (uint32_t[]){s, n, 2});
-    c->comm = marl__trace_doubles(t, "comm", 3, (uint32_t[]){s, n, c->words});
+    c->rewards = marl__trace_doubles(&t->files, "rewards", 2, (uint32_t[]){s, n});
+    c->done = marl__trace_ints(&t->files, "done", 1, &s);
+    c->truncated = marl__trace_ints(&t->files, "truncated", 1, &s);
+    c->pos = marl__trace_doubles(&t->files, "pos", 3, (uint32_t[]){s, n, 2});
+    c->vel = marl__trace_doubles(&t->files, "vel", 3, (uint32_t[]){s, n, 2});
+    c->comm = marl__trace_doubles(&t->files, "comm", 3, (uint32_t[]){s, n, c->words});
 }
 
 /* Widths of what each agent sees and does. */
@@ -140,7 +140,7 @@ static marl_status begin(void *user, uint32_t e) {
     marl_status status = marl__env_set_state(c->t.env, state, sizeof state / sizeof state[0]);
 
     if (status != MARL_OK) return status;
-    return marl__trace_check_obs(&c->t, c->obs0 + (size_t)e * n * c->t.d, OBS_TOLERANCE);
+    return marl__kit_check_obs(&c->t, c->obs0 + (size_t)e * n * c->t.d, OBS_TOLERANCE);
 }
 
 static marl_status step(void *user, uint32_t row) {
@@ -154,36 +154,37 @@ static marl_status step(void *user, uint32_t row) {
 
     if (status != MARL_OK) return status;
     for (uint32_t i = 0; i < n && status == MARL_OK; i++) {
-        status = marl__trace_check_reward(&c->t, i, c->rewards[at + i], STATE_TOLERANCE);
+        status = marl__kit_check_reward(&c->t, i, c->rewards[at + i], STATE_TOLERANCE);
     }
     if (status != MARL_OK) return status;
     if (out.terminated != c->done[row] || out.truncated != c->truncated[row]) {
         return marl__fail(MARL_E_MISMATCH, "terminated %d, truncated %d; recorded %d and %d", out.terminated,
                           out.truncated, c->done[row], c->truncated[row]);
     }
-    status = marl__trace_check_obs(&c->t, c->obs + at * c->t.d, OBS_TOLERANCE);
+    status = marl__kit_check_obs(&c->t, c->obs + at * c->t.d, OBS_TOLERANCE);
     if (status != MARL_OK) return status;
-    status = marl__trace_check_reals(&c->t, "pos", c->pos + at * 2, 2 * n, STATE_TOLERANCE);
+    status = marl__kit_check_reals(&c->t, "pos", c->pos + at * 2, 2 * n, STATE_TOLERANCE);
     if (status != MARL_OK) return status;
-    status = marl__trace_check_reals(&c->t, "vel", c->vel + at * 2, 2 * n, STATE_TOLERANCE);
+    status = marl__kit_check_reals(&c->t, "vel", c->vel + at * 2, 2 * n, STATE_TOLERANCE);
     if (status != MARL_OK) return status;
-    return marl__trace_check_reals(&c->t, "comm", c->comm + at * c->words, n * c->words, STATE_TOLERANCE);
+    return marl__kit_check_reals(&c->t, "comm", c->comm + at * c->words, n * c->words, STATE_TOLERANCE);
 }
 
-marl_status marl__trace_mpe(marl__heap *heap, const marl__json *json, int32_t entry, const char *path,
-                            uint32_t *steps) {
+marl_status marl__trace_mpe(marl__heap *heap, const marl__json *json, int32_t entry, const char *name,
+                            const char *path, uint32_t *steps) {
     mpe_trace c;
     marl_env *env = NULL;
     marl_status status = open_env(json, entry, &env);
 
+    (void)name;
     if (status != MARL_OK) return status;
     memset(&c, 0, sizeof c);
-    marl__trace_open(&c.t, heap, path, env);
+    marl__kit_open(&c.t, heap, path, env);
     read_all(&c);
-    if ((status = c.t.status) == MARL_OK && (status = check_widths(&c)) == MARL_OK) {
-        status = marl__trace_replay(&c.t, &c, begin, step);
+    if ((status = c.t.files.status) == MARL_OK && (status = check_widths(&c)) == MARL_OK) {
+        status = marl__kit_replay(&c.t, &c, begin, step);
     }
     *steps = c.t.steps;
-    marl__trace_close(&c.t);
+    marl__kit_close(&c.t);
     return status;
 }

@@ -3,7 +3,7 @@
  *
  * jsmn finds the tokens but lets much through ("[1 2]", "{1:}", "01", torn UTF-8), so a scanner of our own checks the
  * whole grammar of RFC 8259 first and counts the tokens; jsmn then fills an array of exactly that size. Each token
- * becomes a node (24 bytes) that knows its next sibling, and every text and number is copied, decoded, into one pool of
+ * becomes a node (28 bytes) that knows its next sibling, and every text and number is copied, decoded, into one pool of
  * characters. Keys are sorted by (object, text): equal neighbours are duplicates, and a look-up is a binary search;
  * heapsort, because no choice of keys makes it slow and libc's qsort may allocate. */
 #include "core/base/json.h"
@@ -31,6 +31,7 @@ typedef struct json_node {
     int32_t parent; /* of a key: its object */
     uint32_t count; /* of an array or object */
     uint32_t text;  /* offset into the pool, of texts, keys and numbers */
+    uint32_t start; /* byte of the document */
 } json_node;
 
 struct marl__json {
@@ -94,6 +95,13 @@ static size_t put_utf8(uint32_t code, char *out) {
     return 4;
 }
 
+uint32_t marl__line_of(const char *text, size_t bytes) {
+    uint32_t line = 1;
+
+    for (size_t at = 0; at < bytes; ++at) line += text[at] == '\n';
+    return line;
+}
+
 /* ---- the scanner: the whole grammar, nothing stored ---- */
 
 typedef struct scanner {
@@ -103,7 +111,8 @@ typedef struct scanner {
 } scanner;
 
 static marl_status refuse(const scanner *scan, const char *reason) {
-    return marl__fail(MARL_E_FORMAT, "%s: %s at byte %zu", scan->what, reason, (size_t)(scan->at - scan->text));
+    return marl__fail(MARL_E_FORMAT, "%s: %s at byte %zu, line %u", scan->what, reason,
+                      (size_t)(scan->at - scan->text), marl__line_of(scan->text, (size_t)(scan->at - scan->text)));
 }
 
 static void skip_space(scanner *scan) {
@@ -293,7 +302,7 @@ static marl_status fill_node(marl__json *json, int32_t index, const jsmntok_t *t
     const char *start = text + token->start, *end = text + token->end;
     double value;
 
-    *node = (json_node){.next = -1, .value = -1, .parent = token->parent};
+    *node = (json_node){.next = -1, .value = -1, .parent = token->parent, .start = (uint32_t)token->start};
     node->type = node_type(token, *start);
     if (node->type == MARL__JSON_OBJECT || node->type == MARL__JSON_ARRAY) {
         node->count = (uint32_t)token->size;
@@ -466,6 +475,12 @@ int32_t marl__json_find(const marl__json *json, int32_t object, const char *key)
         else high = middle;
     }
     return -1;
+}
+
+size_t marl__json_start(const marl__json *json, int32_t value) {
+    const json_node *node = node_at(json, value);
+
+    return node ? node->start : 0;
 }
 
 static const char *pool_text(const marl__json *json, int32_t value, int32_t type) {

@@ -12,7 +12,7 @@
 enum marl__json_type { MARL__JSON_NULL, MARL__JSON_BOOL, MARL__JSON_NUMBER, MARL__JSON_TEXT, MARL__JSON_ARRAY,
                        MARL__JSON_OBJECT };
 
-/* Bounds on hostile input: a header of 100 MB is what safetensors readers allow; 400 000 tokens (24 bytes each, plus
+/* Bounds on hostile input: a header of 100 MB is what safetensors readers allow; 400 000 tokens (28 bytes each, plus
  * 20 while parsing) are three for each of 100 000 tensors, and then some. */
 #define MARL__JSON_MAX_BYTES 100000000u
 #define MARL__JSON_MAX_TOKENS 400000u
@@ -32,6 +32,8 @@ int32_t marl__json_of(const marl__json *json, int32_t key);         /* the value
 int32_t marl__json_find(const marl__json *json, int32_t object, const char *key); /* -1 if missing */
 /* Borrowed, NUL-terminated, decoded: of a text or key; "" otherwise. */
 const char *marl__json_text(const marl__json *json, int32_t value);
+/* The byte of the document where the value or key begins, for messages that name a line (marl__line_of). */
+size_t marl__json_start(const marl__json *json, int32_t value);
 /* A number as it was spelt, for readers that want more than 2^53; "" otherwise. Borrowed, NUL-terminated. */
 const char *marl__json_spelling(const marl__json *json, int32_t value);
 /* MARL_E_FORMAT naming `what` and the key when the value is missing or of another type. */
@@ -41,6 +43,9 @@ marl_status marl__json_get_real(const marl__json *json, int32_t object, const ch
 marl_status marl__json_int(const marl__json *json, int32_t value, int64_t *out);
 marl_status marl__json_real(const marl__json *json, int32_t value, double *out);
 marl_status marl__json_bool(const marl__json *json, int32_t value, int32_t *out);
+
+/* Line, from 1, of the character behind the first `bytes` of a text. */
+uint32_t marl__line_of(const char *text, size_t bytes);
 
 /* Whether bytes are well-formed UTF-8 without NUL. */
 bool marl__is_utf8(const char *text, size_t bytes);
