@@ -234,10 +234,10 @@ START_TEST(forged_stores_are_refused) {
         forgery forgery;
         const char *sentence;
     } cases[] = {
-        {"replay.store=f16", {.tensor = "replay.records", .at = 2, .value = 0x7c00, .bytes = 2}, "episode 0 of the replay"},
-        {"replay.store=state", {.tensor = "replay.records", .at = 0, .value = 1, .bytes = 4}, "the replay: step 0: "},
-        {"replay.store=state", {.tensor = "replay.records", .at = 4, .value = 0, .bytes = 4}, "the replay: step 0: "},
-        {"replay.store=state", {.tensor = "replay.records", .at = 28, .value = 9999, .bytes = 4}, "the replay: step 0: "},
+        {"replay.store=f16", {.tensor = "replay.records", .at = 2, .value = 0x7c00, .bytes = 2}, "episode 0 of"},
+        {"replay.store=state", {.tensor = "replay.records", .at = 0, .value = 1, .bytes = 4}, "replay: step 0: "},
+        {"replay.store=state", {.tensor = "replay.records", .at = 4, .value = 0, .bytes = 4}, "replay: step 0: "},
+        {"replay.store=state", {.tensor = "replay.records", .at = 28, .value = 9999, .bytes = 4}, "replay: step 0: "},
         {"replay.store=state", {.tensor = "open.saved", .at = 28, .value = 9999, .bytes = 4},
          "the open episode of environment 0, step 0: "},
     };
@@ -250,10 +250,10 @@ START_TEST(forged_stores_are_refused) {
         kit_bytes bytes, before, forged;
         marl_source source;
 
-        ck_ok(marl_trainer_run(t, 300));
+        ck_ok(marl_trainer_run(t, 320));
         bytes = kit_checkpoint(t);
         ck_assert_int_gt(t->vector->envs[0].length, 0);
-        ck_ok(marl_trainer_run(t, 360));
+        ck_ok(marl_trainer_run(t, 400));
         before = kit_checkpoint(t);
         forged = forge(&heap, &bytes, &cases[i].forgery);
         source = kit_source(&forged);
