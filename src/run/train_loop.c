@@ -32,9 +32,9 @@ static void count_time(marl_trainer *t, int64_t wall) {
 
 /* Ended episodes enter the replay in the order of their environments. */
 static marl_status take_episodes(marl_trainer *t, int32_t *out_ended) {
-    int32_t ended = 0;
     marl_status status = MARL_OK;
 
+    *out_ended = 0;
     for (int32_t e = 0; e < t->vector->count; e++) {
         marl__episode episode;
 
@@ -44,10 +44,9 @@ static marl_status take_episodes(marl_trainer *t, int32_t *out_ended) {
             return marl__fail_prefix(status, "environment %d: ", (int)e);
         }
         marl__window_episode(&t->state.window, &t->vector->envs[e].end);
-        ended++;
+        t->state.episodes++;
+        ++*out_ended;
     }
-    t->state.episodes += (uint64_t)ended;
-    *out_ended = ended;
     return MARL_OK;
 }
 

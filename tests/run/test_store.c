@@ -325,6 +325,28 @@ START_TEST(a_state_that_fails_ends_the_update) {
 }
 END_TEST
 
+/* What halves cannot hold ends the run as a broken environment does; nothing is lost. */
+START_TEST(a_number_too_large_ends_the_run) {
+    kit_trouble trouble = {.kind = KIT_HUGE_OBS, .after = 100, .index = 1, .has_save = 1, .text = ""};
+    marl_env_vtable vtable;
+    marl_env_type type = kit_env_type(&trouble, &vtable);
+    marl_device *device = kit_device(NULL, 1);
+    marl_trainer *t = kit_trainer(device, "run/vdn", "eval.every=0 replay.store=f16", &type);
+    uint64_t updates;
+
+    ck_assert_int_eq(marl_trainer_run(t, 2000), MARL_E_ARGUMENT);
+    ck_assert_msg(strstr(marl_last_error(), "environment 1: replay.store=f16: an observation holds 1e+06") != NULL,
+                  "%s", marl_last_error());
+    updates = t->state.updates;
+    ck_assert_uint_gt(updates, 0);
+    trouble.kind = KIT_FINE;
+    ck_ok(marl_trainer_run(t, 2000));
+    ck_assert_uint_gt(t->state.updates, updates);
+    marl_trainer_destroy(t);
+    marl_device_close(device);
+}
+END_TEST
+
 /* ---- how much there is ---- */
 
 static void note(int32_t level, const char *message, void *user) {
@@ -380,6 +402,7 @@ Suite *marl__suite_run_store(void) {
     tcase_add_test(tcase, without_the_replay_each_goes_on);
     tcase_add_test(tcase, states_need_save_and_restore);
     tcase_add_test(tcase, a_state_that_fails_ends_the_update);
+    tcase_add_test(tcase, a_number_too_large_ends_the_run);
     tcase_add_test(tcase, the_log_says_how_much_it_holds);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -136,7 +136,7 @@ KIT_UNUSED static int kit_stands_at(marl_trainer *trainer, const kit_bytes *byte
 
 /* ---- an environment of the host's: two agents, four steps an episode, one of which can go wrong ---- */
 
-enum { KIT_FINE, KIT_NAN_REWARD, KIT_NAN_OBS, KIT_FAIL, KIT_FORGETS, KIT_NO_RESTORE };
+enum { KIT_FINE, KIT_NAN_REWARD, KIT_NAN_OBS, KIT_FAIL, KIT_FORGETS, KIT_NO_RESTORE, KIT_HUGE_OBS };
 
 typedef struct kit_trouble {
     int kind;
@@ -213,6 +213,7 @@ static marl_status kit_env_observe(void *env, const marl_view *out) {
         out->obs[2 * i + 1] = (float)(self->seed % 7);
     }
     if (out->obs && kit_is_due(self, KIT_NAN_OBS)) out->obs[3] = NAN;
+    if (out->obs && kit_is_due(self, KIT_HUGE_OBS)) out->obs[2] = 1e6f;
     if (out->state) out->state[0] = (float)self->at;
     return MARL_OK;
 }

@@ -63,9 +63,9 @@ uint16_t marl__f32_to_f16(float value) {
 
 /* ---- many at once ---- */
 
-/* The loops below have no branches and a constant count: compilers make vectors of them at -O2 too. The three forms of
- * a number are all computed and one is taken; a subnormal is made normal by adding a power of two in floating point and
- * taking it away again, which is exact one way and rounds to nearest even the other, and never holds a subnormal
+/* The loops below have no branches and a constant count: compilers make vectors of them at -O2 too. All forms that a
+ * number may have are computed and one is taken; a subnormal is made normal by adding a power of two in floating point
+ * and taking it away again, which is exact one way and rounds to nearest even the other, and never holds a subnormal
  * float, so that flush-to-zero modes of the host change nothing that a half can hold. */
 enum { BLOCK = 16 };
 
@@ -74,15 +74,18 @@ static uint32_t choose(uint32_t condition, uint32_t yes, uint32_t no) {
     return (yes & mask) | (no & ~mask);
 }
 
+/* Infinities and NaNs are rare: a block that has one is done again, one by one. */
 static void widen_block(const uint16_t from[BLOCK], float to[BLOCK]) {
+    uint32_t special = 0;
     for (int i = 0; i < BLOCK; i++) {
         uint32_t half = from[i], exponent = half & 0x7c00u, moved = (half & 0x7fffu) << 13;
-        uint32_t is_nan = (half & 0x7fffu) > 0x7c00u;
         uint32_t small = float_bits(bits_float(moved + (113u << 23)) - 0x1p-14f);
-        uint32_t bits = choose(exponent == 0, small, moved + (112u << 23));
-        bits = choose(exponent == 0x7c00u, moved + (224u << 23), bits);
-        to[i] = bits_float(bits | is_nan << 22 | (half & 0x8000u) << 16);
+        uint32_t bits = choose((exponent - 1u) >> 31, small, moved + (112u << 23));
+        to[i] = bits_float(bits | (half & 0x8000u) << 16);
+        special |= exponent + 0x400u;
     }
+    if (special & 0x8000u)
+        for (int i = 0; i < BLOCK; i++) to[i] = marl__f16_to_f32(from[i]);
 }
 
 static void narrow_block(const float from[BLOCK], uint16_t to[BLOCK]) {
