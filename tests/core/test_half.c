@@ -78,6 +78,15 @@ START_TEST(many_are_as_one) {
         for (size_t i = 0; i < count; i++)
             ck_assert_uint_eq(bits_of(reals[i]), bits_of(marl__f16_to_f32(halves[65536 - count + i])));
     }
+    for (size_t count = 0; count < 40; count++) { /* nothing is written past the end */
+        memset(reals, 0x7f, 41 * sizeof *reals);
+        marl__f16_to_f32_all(count, halves + 20000, reals);
+        for (size_t i = 0; i < count; i++)
+            ck_assert_uint_eq(bits_of(reals[i]), bits_of(marl__f16_to_f32(halves[20000 + i])));
+        ck_assert_uint_eq(bits_of(reals[count]), 0x7f7f7f7f);
+        marl__f32_to_f16_all(count, reals, back);
+        ck_assert_mem_eq(back, halves + 20000, count * sizeof *back);
+    }
     /* Floats of all sizes, and those at the middle between two halves and next to it. */
     for (uint32_t round = 0; round < 70; round++) {
         for (uint32_t i = 0; i < 65536; i++) {

@@ -101,16 +101,19 @@ static void narrow_block(const float from[BLOCK], uint16_t to[BLOCK]) {
     }
 }
 
+/* What is left over is done with the end of the last block once more. */
 void marl__f16_to_f32_all(size_t count, const uint16_t *from, float *to) {
     size_t i = 0;
     for (; i + BLOCK <= count; i += BLOCK) widen_block(from + i, to + i);
-    for (; i < count; i++) to[i] = marl__f16_to_f32(from[i]);
+    if (i < count && count >= BLOCK) widen_block(from + count - BLOCK, to + count - BLOCK);
+    for (; i < count && count < BLOCK; i++) to[i] = marl__f16_to_f32(from[i]);
 }
 
 void marl__f32_to_f16_all(size_t count, const float *from, uint16_t *to) {
     size_t i = 0;
     for (; i + BLOCK <= count; i += BLOCK) narrow_block(from + i, to + i);
-    for (; i < count; i++) to[i] = marl__f32_to_f16(from[i]);
+    if (i < count && count >= BLOCK) narrow_block(from + count - BLOCK, to + count - BLOCK);
+    for (; i < count && count < BLOCK; i++) to[i] = marl__f32_to_f16(from[i]);
 }
 
 int marl__fits_f16(size_t count, const float *values) {
