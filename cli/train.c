@@ -54,6 +54,7 @@ typedef struct train_run {
     marl_trainer *trainer;
     char dir[PATH_BYTES];
     char algo[COMPONENT_BYTES], env[COMPONENT_BYTES];
+    char replay[128]; /* how much it holds, as the library says */
     uint64_t steps;
     uint64_t first_steps;
     bool is_resumed;
@@ -82,6 +83,9 @@ static void catch_interrupts(void) {
 static void on_log(int32_t level, const char *message, void *user) {
     train_run *run = user;
 
+    if (level == MARL_LOG_INFO && strncmp(message, "replay: ", 8) == 0) {
+        snprintf(run->replay, sizeof run->replay, "%s", message); /* for the head */
+    }
     if (level > MARL_LOG_WARNING) return;
     progress_hide(&run->view);
     fprintf(stderr, "marl: %s%s\n", level == MARL_LOG_WARNING ? "warning: " : "", message);
@@ -231,6 +235,7 @@ static void print_head(const train_run *run) {
            marl_device_isa(run->device), threads, threads == 1 ? "" : "s");
     if (run->is_resumed) printf("goes on in %s from step %s\n", run->dir, format_count(run->first_steps, count));
     else printf("keeps everything in %s\n", run->dir);
+    if (run->replay[0]) printf("%s\n", run->replay);
     fflush(stdout);
 }
 

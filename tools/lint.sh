@@ -15,7 +15,7 @@ c_files() { files "$@" | grep -E '\.(c|h|cpp|def|cu)$' || :; }
 #   core: base <- config <- params' table, ops, graph <- io. A parameter leaf is addressed by the table of params.h,
 #   which knows nothing of graphs but the kernels' types. core/device.h is what a device hands to core.
 #   run opens devices and environments through their one registry header each.
-#   bench times what the public interface joins: plans, and a learner by itself.
+#   bench times what the public interface joins: plans, a learner by itself, the replay.
 layers='
 src/core/base      core/base/ marl/
 src/core/config    core/base/ core/config/ marl/
@@ -32,7 +32,7 @@ src/run            core/ nets/ algos/ run/ envs/env.h envs/envs.def backends/bac
 include            marl/
 cli                cli/ marl/
 examples           marl/
-bench              bench/ core/ algos/ backends/backends.h marl/
+bench              bench/ core/ algos/ run/ backends/backends.h marl/
 '
 
 includes() {

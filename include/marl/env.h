@@ -170,7 +170,7 @@ typedef struct marl_env_vtable {
     marl_status (*observe)(void *env, const marl_view *out);
     /** Optional, with save and restore. Bytes that save writes, constant over the environment's life. */
     size_t (*save_bytes)(void *env);
-    /** Optional. Writes the whole state, the random stream included. */
+    /** Optional. Writes the whole state: everything that step and observe read, the random stream included. */
     marl_status (*save)(void *env, void *bytes);
     /** Optional. Takes up a saved state; refuses bytes that are no state, unchanged. */
     marl_status (*restore)(void *env, const void *bytes, size_t byte_count);

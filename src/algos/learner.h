@@ -17,6 +17,13 @@ typedef struct marl__team_shape {
     int32_t episode_limit;               /* most transitions an episode can have */
 } marl__team_shape;
 
+/* Where an episode's slots go in a batch: that of slot t to row offset[t] + place. NULL arrays are skipped. */
+typedef struct marl__slot_rows {
+    const int32_t *offset;
+    int32_t place;
+    float *obs, *state, *avail; /* (rows, N, O), (rows, S), (rows, N, A) */
+} marl__slot_rows;
+
 /* One episode of L transitions, slots 0..L; slot L holds the final observation. All arrays borrowed. */
 typedef struct marl__episode {
     int32_t length;         /* L >= 1 */
@@ -27,6 +34,10 @@ typedef struct marl__episode {
     const int32_t *actions; /* (L, N), or (L+1, N) when final_action */
     const float *rewards;   /* (L, rewards) */
     int32_t final_action;   /* 1: actions holds one for slot L too */
+    /* Set: obs and state are NULL, perhaps avail too; they are kept in another form, and this writes them out, slots
+     * 0..L. Called from several threads at once. */
+    marl_status (*unpack)(const struct marl__episode *episode, const marl__slot_rows *rows);
+    const void *packed, *packing; /* the bytes, and what they are read with */
 } marl__episode;
 
 typedef struct marl__update_result {

@@ -5,6 +5,8 @@
  * B episodes, L transitions each (slots 0..L), N agents, O, A, S sizes, packed in (t, b) rows a shard. iql keeps an
  * agent axis in loss and mask, so its denominator is N times as large. */
 #include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "algos/learner_internal.h"
@@ -71,6 +73,8 @@ typedef struct value_learner {
     double reward_stats[3];     /* running mean, variance, count */
     double next_stats[3];       /* the same with the batch in hand; taken over when its gradient is finite */
     int32_t copies_target, moves_target; /* of the update in hand */
+    _Atomic int32_t load_status; /* of the update in hand: why an episode could not be loaded */
+    char load_error[512];
 } value_learner;
 
 static value_learner *of(void *learner) {
@@ -142,6 +146,13 @@ static marl__batch_rows rows_of(const value_learner *v, const marl__exec *exec) 
         .terminated = marl__exec_data(exec, at->terminated), .mask = marl__exec_data(exec, at->mask)};
 }
 
+/* Shards have no status: the first failure is kept for `decide`, with its sentence, which belongs to this thread. */
+static void note_load(value_learner *v, marl_status status) {
+    int32_t none = MARL_OK;
+    if (status != MARL_OK && atomic_compare_exchange_strong(&v->load_status, &none, status))
+        snprintf(v->load_error, sizeof v->load_error, "%s", marl_last_error());
+}
+
 static int32_t shard_step(void *ctx, int32_t shard, int32_t arena) {
     value_learner *v = of(ctx);
     arena = arena_of(v, shard, arena);
@@ -149,7 +160,7 @@ static int32_t shard_step(void *ctx, int32_t shard, int32_t arena) {
     int32_t *loading = &v->loading[arena];
     if (*loading >= 0 && *loading < v->batch->shards[shard].seq.batch) {
         marl__batch_rows rows = rows_of(v, exec);
-        marl__batch_load(v->batch, shard, (*loading)++, &rows);
+        note_load(v, marl__batch_load(v->batch, shard, (*loading)++, &rows));
         return 1;
     }
     if (*loading >= 0) {
@@ -208,6 +219,7 @@ static void sum_results(value_learner *v) {
 static marl_status decide(void *ctx, int32_t unit) {
     value_learner *v = of(ctx);
     (void)unit;
+    if (v->load_status != MARL_OK) return marl__fail(v->load_status, "%s", v->load_error);
     v->base.optim->groups[0].lr = learning_rate(v);
     marl_status status = marl__optim_norms(v->base.optim);
     if (status != MARL_OK) return status;
@@ -270,6 +282,7 @@ static const marl__phase phases[] = {
 };
 
 static marl_status begin(marl__learner *learner, const marl__episode *episodes, int32_t count) {
+    of(learner)->load_status = MARL_OK;
     return marl__batch_set(of(learner)->batch, episodes, count);
 }
 

@@ -134,7 +134,7 @@ marl_status marl__batch_set(marl__batch *batch, const marl__episode *episodes, i
     return MARL_OK;
 }
 
-/* What the agents see in slot t; zeros past the episode's last slot. */
+/* What the agents see in slot t, but for what is to be unpacked; zeros past the episode's last slot. */
 static void load_views(const marl__batch *batch, const marl__episode *episode, int32_t t, int64_t row,
                        const marl__batch_rows *rows) {
     const marl__batch_shape *shape = &batch->shape;
@@ -146,9 +146,10 @@ static void load_views(const marl__batch *batch, const marl__episode *episode, i
         if (rows->avail) memset(rows->avail + at * avail, 0, avail * sizeof(float));
         return;
     }
-    if (rows->obs) memcpy(rows->obs + at * obs, episode->obs + slot * obs, obs * sizeof(float));
-    if (rows->state) memcpy(rows->state + at * state, episode->state + slot * state, state * sizeof(float));
-    if (rows->avail)
+    if (rows->obs && episode->obs) memcpy(rows->obs + at * obs, episode->obs + slot * obs, obs * sizeof(float));
+    if (rows->state && episode->state)
+        memcpy(rows->state + at * state, episode->state + slot * state, state * sizeof(float));
+    if (rows->avail && episode->avail)
         for (size_t i = 0; i < avail; i++) rows->avail[at * avail + i] = episode->avail[slot * avail + i] ? 1.0f : 0.0f;
 }
 
@@ -159,7 +160,7 @@ static void load_actions(int32_t agents, const marl__episode *episode, int32_t t
     for (int32_t i = 0; i < agents; i++) to[i] = from ? from[i] : none;
 }
 
-void marl__batch_load(const marl__batch *batch, int32_t shard, int32_t place, const marl__batch_rows *rows) {
+marl_status marl__batch_load(const marl__batch *batch, int32_t shard, int32_t place, const marl__batch_rows *rows) {
     const marl__batch_shape *shape = &batch->shape;
     int32_t index = batch->shards[shard].episodes[place], span = batch->span[index];
     const marl__episode *episode = &batch->episodes[index];
@@ -178,6 +179,10 @@ void marl__batch_load(const marl__batch *batch, int32_t shard, int32_t place, co
             rows->reward[row * shape->rewards + i] = (reward - batch->reward_shift) * batch->reward_scale;
         }
     }
+    if (!episode->unpack) return MARL_OK;
+    const marl__slot_rows unpacked = {batch->shards[shard].offset, place, rows->obs, rows->state,
+                                      episode->avail ? NULL : rows->avail};
+    return episode->unpack(episode, &unpacked);
 }
 
 double marl__batch_reward_moments(const marl__batch *batch, int32_t rewards, int32_t padding, double *mean,

@@ -44,8 +44,8 @@ void marl__batch_destroy(marl__batch *batch);
 marl__capacity marl__batch_capacity(const marl__batch *batch); /* of one shard */
 /* Takes up a batch: at most shape.batch episodes of at most slots - 1 transitions. */
 marl_status marl__batch_set(marl__batch *batch, const marl__episode *episodes, int32_t count);
-/* Writes the rows of one episode (by its place in the shard). */
-void marl__batch_load(const marl__batch *batch, int32_t shard, int32_t place, const marl__batch_rows *rows);
+/* Writes the rows of one episode (by its place in the shard). Fails only where what was seen cannot be unpacked. */
+marl_status marl__batch_load(const marl__batch *batch, int32_t shard, int32_t place, const marl__batch_rows *rows);
 /* Mean and unbiased variance of the batch's rewards in double; returns how many they are. padding 1: every slot up to
  * the longest episode counts, missing ones as 0. */
 double marl__batch_reward_moments(const marl__batch *batch, int32_t rewards, int32_t padding, double *mean,

@@ -110,6 +110,7 @@ static marl_status add_open_episodes(marl_trainer *t, marl__snapshot *s) {
         void *data;
         int32_t rule;
     } arrays[] = {
+        {"open.saved", MARL__TENSOR_U8, v->slot_bytes, v->kept_slots, MARL__PIECE_ANY},
         {"open.obs", MARL__TENSOR_F32, n * (size_t)shape->obs, v->kept_obs, MARL__PIECE_FINITE},
         {"open.state", MARL__TENSOR_F32, (size_t)shape->state, v->kept_state, MARL__PIECE_FINITE},
         {"open.avail", MARL__TENSOR_U8, n * (size_t)shape->actions, v->kept_avail, MARL__PIECE_FLAGS},
@@ -121,6 +122,7 @@ static marl_status add_open_episodes(marl_trainer *t, marl__snapshot *s) {
     for (size_t i = 0; status == MARL_OK && i < sizeof arrays / sizeof arrays[0]; i++) {
         marl__piece piece = {.type = arrays[i].type, .rank = 3, .data = arrays[i].data, .rule = arrays[i].rule};
 
+        if (!arrays[i].data) continue; /* of the other way to record */
         snprintf(piece.name, sizeof piece.name, "%s", arrays[i].name);
         piece.bound = shape->actions;
         piece.shape[0] = (uint32_t)v->count;

@@ -6,7 +6,7 @@
  *   learner.*                the learner's own items
  *   env.*                    one row an environment: what it saved, its counters, what it shows now
  *   open.*                   the open episodes, slots 0..limit of each environment; slots not reached hold what is left
- *                            of earlier episodes
+ *                            of earlier episodes; open.saved with replay.store=state, else open.obs, .state, .avail
  *   replay.lengths, .terminated, .records   the stored episodes, the oldest first; left out by checkpoint.replay=none
  *
  * The texts beside them: marl.checkpoint (schema, version, device), marl.run (component, config), marl.env (what of the

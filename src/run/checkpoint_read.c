@@ -268,8 +268,7 @@ static marl_status stage_replay(loading *l) {
     marl__heap *heap = &t->device->heap;
     const marl__tensor_info *info = marl__safetensors_find(l->file, "replay.lengths");
     void *lengths = NULL, *terminated = NULL;
-    marl_status status = marl__replay_create(heap, &t->view.shape, marl__config_int(t->config, "replay.episodes"),
-                                             marl__config_int(t->config, "replay.bytes"), t->train_start, &l->replay);
+    marl_status status = marl__trainer_make_replay(t, &l->replay);
 
     if (status != MARL_OK) return status;
     if (!l->has_replay) {
@@ -292,11 +291,26 @@ done:
 
 /* ---- environments ---- */
 
-static const uint8_t *staged_environments(const loading *l) {
+static const void *staged(const loading *l, const char *name) {
     for (int32_t i = 0; i < l->snapshot->count; i++) {
-        if (strcmp(l->snapshot->pieces[i].name, "env.saved") == 0) return l->staged[i];
+        if (strcmp(l->snapshot->pieces[i].name, name) == 0) return l->staged[i];
     }
     return NULL;
+}
+
+/* Open episodes kept as states go into the replay when they end: each state has to be one. */
+static marl_status check_open_states(const loading *l) {
+    const marl__vector *v = l->trainer->vector;
+    const uint8_t *slots = staged(l, "open.saved");
+    const int32_t *lengths = staged(l, "env.length");
+    size_t bytes = v->slot_bytes * ((size_t)v->view->shape.episode_limit + 1);
+    marl_status status = MARL_OK;
+
+    for (int32_t e = 0; slots && status == MARL_OK && e < v->count; e++) {
+        status = marl__rebuilder_check(l->trainer->rebuilder, slots + (size_t)e * bytes, lengths[e]);
+        if (status != MARL_OK) marl__fail_prefix(status, "the open episode of environment %d, ", (int)e);
+    }
+    return status;
 }
 
 /* Takes the first `count` environments to the states in bytes. */
@@ -323,6 +337,7 @@ static marl_status restore_environments(loading *l) {
 
     read_state(l, &state);
     if (!state.is_started) return MARL_OK;
+    if ((status = check_open_states(l)) != MARL_OK) return status;
     status = marl__alloc_array(&l->trainer->device->heap, (size_t)v->count, size, &backup);
     if (status != MARL_OK) return status;
     l->backup = backup;
@@ -330,7 +345,7 @@ static marl_status restore_environments(loading *l) {
         status = marl_env_save(v->envs[e].env, l->backup + (size_t)e * size, size);
         if (status != MARL_OK) return marl__fail_prefix(status, "environment %d: ", e);
     }
-    status = restore_all(l, staged_environments(l), v->count, &done);
+    status = restore_all(l, staged(l, "env.saved"), v->count, &done);
     if (status != MARL_OK) {
         char sentence[512];
 

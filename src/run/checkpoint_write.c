@@ -68,7 +68,7 @@ typedef struct replay_writer {
 } replay_writer;
 
 static size_t record_bytes(const replay_writer *r, int32_t index) {
-    return marl__replay_episode_bytes(&r->trainer->view.shape, r->lengths[index]);
+    return marl__replay_episode_bytes(&r->trainer->format, r->lengths[index]);
 }
 
 /* Asked in order, from the start twice. */

@@ -3,11 +3,11 @@
  * behind the newest one it starts at the front. With `live` bytes stored, waste at the end below one largest episode
  * and live + bytes within the limit, either the end or the front then always has room, so nothing is ever evicted for
  * the sake of the layout.
- *
- * A record: obs (L+1,N,O) f32, state (L+1,S) f32, rewards (L,R) f32, actions (L,N) i32, avail (L+1,N,A) u8. */
+ * What a record holds is the business of replay_store.c. */
 #include "run/replay.h"
 
-#include <math.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/status.h"
@@ -19,31 +19,13 @@ typedef struct record {
 
 struct marl__replay {
     marl__heap *heap;
-    marl__team_shape shape;
+    marl__replay_format format;
     unsigned char *block;
     size_t block_bytes, limit, live; /* of the block; most and present sum of the records */
     record *records;                 /* ring of `capacity` */
     int32_t capacity, first, count;
     uint8_t *is_taken;               /* (capacity), scratch of sampling: always zero between calls */
 };
-
-/* Adds count * columns * item bytes to *total; false when it cannot be counted. */
-static bool add_array(size_t count, size_t columns, size_t item, size_t *total) {
-    size_t bytes = 0;
-
-    return marl__mul_size(count, columns, &bytes) && marl__mul_size(bytes, item, &bytes) &&
-           marl__add_size(*total, bytes, total);
-}
-
-size_t marl__replay_episode_bytes(const marl__team_shape *shape, int32_t length) {
-    size_t n = (size_t)shape->agents, slots = (size_t)length + 1, total = 0;
-    size_t seen = n * (size_t)shape->obs + (size_t)shape->state;
-
-    if (!add_array(slots, seen, sizeof(float), &total)) return 0;
-    if (!add_array((size_t)length, (size_t)shape->rewards + n, sizeof(float), &total)) return 0;
-    if (!add_array(slots, n * (size_t)shape->actions, 1, &total)) return 0;
-    return total > SIZE_MAX / 2 ? 0 : marl__round64(total);
-}
 
 static marl_status check_sizes(size_t largest, int64_t bytes, int32_t least) {
     size_t needed = 0;
@@ -58,9 +40,9 @@ static marl_status check_sizes(size_t largest, int64_t bytes, int32_t least) {
     return MARL_OK;
 }
 
-marl_status marl__replay_create(marl__heap *heap, const marl__team_shape *shape, int64_t episodes, int64_t bytes,
+marl_status marl__replay_create(marl__heap *heap, const marl__replay_format *format, int64_t episodes, int64_t bytes,
                                 int32_t least, marl__replay **out) {
-    size_t largest = marl__replay_episode_bytes(shape, shape->episode_limit), all = 0;
+    size_t largest = marl__replay_episode_bytes(format, format->shape.episode_limit), all = 0;
     marl_status status = check_sizes(largest, bytes, least);
     marl__replay *replay = NULL;
     void *array = NULL;
@@ -74,7 +56,7 @@ marl_status marl__replay_create(marl__heap *heap, const marl__team_shape *shape,
     replay = marl__alloc_zero(heap, sizeof *replay);
     if (!replay) return MARL_E_NOMEM;
     replay->heap = heap;
-    replay->shape = *shape;
+    replay->format = *format;
     replay->capacity = (int32_t)episodes;
     replay->block_bytes = (size_t)bytes;
     if (marl__mul_size(largest, (size_t)episodes + 1, &all) && all < replay->block_bytes) replay->block_bytes = all;
@@ -128,59 +110,21 @@ static size_t place(const marl__replay *replay, size_t bytes) {
     return replay->block_bytes - head >= bytes ? head : 0;
 }
 
-static void view_record(const marl__replay *replay, const record *own, marl__episode *out) {
-    const marl__team_shape *shape = &replay->shape;
-    size_t n = (size_t)shape->agents, slots = (size_t)own->length + 1;
-    unsigned char *at = replay->block + own->offset;
-
-    *out = (marl__episode){.length = own->length, .terminated = own->terminated};
-    out->obs = (const float *)(void *)at;
-    at += slots * n * (size_t)shape->obs * sizeof(float);
-    out->state = (const float *)(void *)at;
-    at += slots * (size_t)shape->state * sizeof(float);
-    out->rewards = (const float *)(void *)at;
-    at += (size_t)own->length * (size_t)shape->rewards * sizeof(float);
-    out->actions = (const int32_t *)(void *)at;
-    at += (size_t)own->length * n * sizeof(int32_t);
-    out->avail = at;
-}
-
-/* Takes a place for an episode; the caller fills its arrays. What rounding adds is zero, so that records are bytes
- * without chance. */
-static void reserve(marl__replay *replay, int32_t length, int32_t terminated, marl__episode *out) {
-    size_t bytes = marl__replay_episode_bytes(&replay->shape, length);
+marl_status marl__replay_add(marl__replay *replay, const marl__episode *episode) {
+    size_t bytes = marl__replay_episode_bytes(&replay->format, episode->length);
+    marl_status status = marl__store_accepts(&replay->format, episode);
     record *own = NULL;
 
-    MARL_ASSERT(length >= 1 && length <= replay->shape.episode_limit);
+    if (status != MARL_OK) return status;
     while (replay->count > 0 && (replay->count == replay->capacity || replay->live + bytes > replay->limit)) {
         drop_oldest(replay);
     }
     own = record_at(replay, replay->count);
-    *own = (record){place(replay, bytes), bytes, length, terminated};
+    *own = (record){place(replay, bytes), bytes, episode->length, episode->terminated};
     replay->count++;
     replay->live += bytes;
-    memset(replay->block + own->offset + bytes - 64, 0, 64);
-    view_record(replay, own, out);
-}
-
-/* The one place that writes through a view of the ring. */
-static void fill(const void *to, const void *from, size_t count, size_t columns, size_t item) {
-    size_t bytes = count * columns * item;
-
-    if (bytes > 0) memcpy((void *)(uintptr_t)to, from, bytes);
-}
-
-void marl__replay_add(marl__replay *replay, const marl__episode *episode) {
-    const marl__team_shape *shape = &replay->shape;
-    size_t n = (size_t)shape->agents, length = (size_t)episode->length;
-    marl__episode own;
-
-    reserve(replay, episode->length, episode->terminated, &own);
-    fill(own.obs, episode->obs, length + 1, n * (size_t)shape->obs, sizeof(float));
-    fill(own.state, episode->state, length + 1, (size_t)shape->state, sizeof(float));
-    fill(own.rewards, episode->rewards, length, (size_t)shape->rewards, sizeof(float));
-    fill(own.actions, episode->actions, length, n, sizeof(int32_t));
-    fill(own.avail, episode->avail, length + 1, n * (size_t)shape->actions, 1);
+    marl__store_write(&replay->format, episode, replay->block + own->offset);
+    return MARL_OK;
 }
 
 /* ---- reading ---- */
@@ -190,7 +134,9 @@ int32_t marl__replay_count(const marl__replay *replay) {
 }
 
 void marl__replay_get(const marl__replay *replay, int32_t index, marl__episode *out) {
-    view_record(replay, record_at(replay, index), out);
+    const record *own = record_at(replay, index);
+
+    marl__store_view(&replay->format, replay->block + own->offset, own->length, own->terminated, out);
 }
 
 /* Floyd's way to a uniform subset: `count` draws whatever is stored. */
@@ -229,11 +175,11 @@ marl_status marl__replay_restore(marl__replay *replay, int32_t count, const int3
     for (int32_t i = 0; i < count; i++) {
         size_t bytes = 0;
 
-        if (lengths[i] < 1 || lengths[i] > replay->shape.episode_limit || terminated[i] > 1) {
+        if (lengths[i] < 1 || lengths[i] > replay->format.shape.episode_limit || terminated[i] > 1) {
             return marl__fail(MARL_E_FORMAT, "episode %d of the replay has %d steps, expected 1 to %d", (int)i,
-                              (int)lengths[i], (int)replay->shape.episode_limit);
+                              (int)lengths[i], (int)replay->format.shape.episode_limit);
         }
-        bytes = marl__replay_episode_bytes(&replay->shape, lengths[i]);
+        bytes = marl__replay_episode_bytes(&replay->format, lengths[i]);
         if (bytes > replay->limit - replay->live) {
             return marl__fail(MARL_E_MISMATCH, "the episodes of the replay take more than the %zu bytes there are",
                               replay->limit);
@@ -246,44 +192,34 @@ marl_status marl__replay_restore(marl__replay *replay, int32_t count, const int3
     return MARL_OK;
 }
 
-static int are_finite(const float *values, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (!isfinite(values[i])) return 0;
-    }
-    return 1;
-}
-
-static int are_below(const int32_t *values, size_t count, int32_t bound) {
-    for (size_t i = 0; i < count; i++) {
-        if (values[i] < 0 || values[i] >= bound) return 0;
-    }
-    return 1;
-}
-
-static int are_flags(const uint8_t *values, size_t count) {
-    unsigned all = 0;
-
-    for (size_t i = 0; i < count; i++) all |= values[i];
-    return all <= 1;
-}
-
 marl_status marl__replay_check(const marl__replay *replay) {
-    const marl__team_shape *shape = &replay->shape;
-    size_t n = (size_t)shape->agents;
-
     for (int32_t i = 0; i < replay->count; i++) {
         marl__episode own;
-        size_t length = 0;
+        marl_status status = MARL_OK;
 
         marl__replay_get(replay, i, &own);
-        length = (size_t)own.length;
-        if (!are_finite(own.obs, (length + 1) * n * (size_t)shape->obs) ||
-            !are_finite(own.state, (length + 1) * (size_t)shape->state) ||
-            !are_finite(own.rewards, length * (size_t)shape->rewards) ||
-            !are_below(own.actions, length * n, shape->actions) ||
-            !are_flags(own.avail, (length + 1) * n * (size_t)shape->actions)) {
-            return marl__fail(MARL_E_FORMAT, "episode %d of the replay holds numbers that no episode has", (int)i);
-        }
+        status = marl__store_check(&replay->format, &own);
+        if (status != MARL_OK) return marl__fail_prefix(status, "episode %d of the replay: ", (int)i);
     }
     return MARL_OK;
+}
+
+/* ---- how much it holds ---- */
+
+int64_t marl__replay_capacity(const marl__replay *replay) {
+    size_t largest = marl__replay_episode_bytes(&replay->format, replay->format.shape.episode_limit);
+    size_t fit = replay->limit / largest;
+
+    return fit < (size_t)replay->capacity ? (int64_t)fit : replay->capacity;
+}
+
+void marl__replay_describe(const marl__replay *replay, char *text, size_t bytes) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    double size = (double)replay->block_bytes;
+    int unit = 0;
+
+    for (; size >= 1024 && unit < 4; unit++) size /= 1024;
+    snprintf(text, bytes, "replay: %.*f %s hold %" PRId64 " episodes of %d steps (%s)", unit ? 1 : 0, size, units[unit],
+             marl__replay_capacity(replay), (int)replay->format.shape.episode_limit,
+             marl__store_name(replay->format.store));
 }

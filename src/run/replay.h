@@ -5,21 +5,24 @@
 #ifndef MARL__RUN_REPLAY_H
 #define MARL__RUN_REPLAY_H
 
-#include "algos/learner.h"
+#include "run/replay_store.h"
 
 typedef struct marl__replay marl__replay;
 
-/* Bytes that an episode of `length` transitions takes in the ring; 0 if they cannot be counted. */
-size_t marl__replay_episode_bytes(const marl__team_shape *shape, int32_t length);
-
 /* At most `episodes` episodes in at most `bytes` bytes, one largest episode of which is kept free so that a place can
  * always be found. least: episodes of the largest size that must fit; MARL_E_ARGUMENT says what that would take. */
-marl_status marl__replay_create(marl__heap *heap, const marl__team_shape *shape, int64_t episodes, int64_t bytes,
+marl_status marl__replay_create(marl__heap *heap, const marl__replay_format *format, int64_t episodes, int64_t bytes,
                                 int32_t least, marl__replay **out);
 void marl__replay_destroy(marl__replay *replay);
 
-/* Copies an episode in; older ones leave as needed. Its length is from 1 to the shape's limit. */
-void marl__replay_add(marl__replay *replay, const marl__episode *episode);
+/* Copies an episode in; older ones leave as needed. Its length is from 1 to the shape's limit. On failure (see
+ * marl__store_accepts) nothing has changed. */
+marl_status marl__replay_add(marl__replay *replay, const marl__episode *episode);
+
+/* Episodes of full length that it can hold. */
+int64_t marl__replay_capacity(const marl__replay *replay);
+/* "replay: 4.0 GiB hold 1234 episodes of 180 steps (f16)" */
+void marl__replay_describe(const marl__replay *replay, char *text, size_t bytes);
 
 int32_t marl__replay_count(const marl__replay *replay);
 /* Episode `index` in order of age, the oldest 0; valid until the next add. */

@@ -31,20 +31,23 @@ static void count_time(marl_trainer *t, int64_t wall) {
 }
 
 /* Ended episodes enter the replay in the order of their environments. */
-static int32_t take_episodes(marl_trainer *t) {
-    int32_t ended = 0;
+static marl_status take_episodes(marl_trainer *t, int32_t *out_ended) {
+    marl_status status = MARL_OK;
 
+    *out_ended = 0;
     for (int32_t e = 0; e < t->vector->count; e++) {
         marl__episode episode;
 
         if (!t->vector->envs[e].has_ended) continue;
         marl__vector_episode(t->vector, e, &episode);
-        marl__replay_add(t->replay, &episode);
+        if ((status = marl__replay_add(t->replay, &episode)) != MARL_OK) {
+            return marl__fail_prefix(status, "environment %d: ", (int)e);
+        }
         marl__window_episode(&t->state.window, &t->vector->envs[e].end);
-        ended++;
+        t->state.episodes++;
+        ++*out_ended;
     }
-    t->state.episodes += (uint64_t)ended;
-    return ended;
+    return MARL_OK;
 }
 
 static marl_status play(marl_trainer *t, int32_t *out_ended) {
@@ -54,7 +57,7 @@ static marl_status play(marl_trainer *t, int32_t *out_ended) {
 
     if (status != MARL_OK) return status;
     t->state.steps += (uint64_t)t->vector->count;
-    *out_ended = take_episodes(t);
+    if ((status = take_episodes(t, out_ended)) != MARL_OK) return status;
     count_time(t, marl__now_ns() - begun);
     return MARL_OK;
 }

@@ -174,8 +174,28 @@ static marl_status make_actor(marl_trainer *t) {
     if (others > teams) teams = others;
     status = marl__actor_create(t->device, agent, marl__learner_params(t->learner), teams, &t->actor);
     if (status != MARL_OK) return status;
-    if ((status = marl__vector_prepare(t->vector, &t->view, agent, t->actor, 1)) != MARL_OK) return status;
-    return marl__vector_prepare(t->evaluator, &t->view, agent, t->actor, 0);
+    status = marl__vector_prepare(t->vector, &t->view, agent, t->actor,
+                                  t->rebuilder ? MARL__RECORD_STATES : MARL__RECORD_VIEWS);
+    if (status != MARL_OK) return status;
+    return marl__vector_prepare(t->evaluator, &t->view, agent, t->actor, MARL__RECORD_NONE);
+}
+
+/* How episodes are kept; their environments have to be able to do it. */
+static marl_status make_format(marl_trainer *t) {
+    uint32_t first = (uint32_t)(t->vector->count + t->evaluator->count);
+
+    t->format = (marl__replay_format){.shape = t->view.shape};
+    t->format.store = marl__store_of(marl__config_text(t->config, "replay.store"));
+    if (t->format.store != MARL__STORE_STATE) return MARL_OK;
+    marl_status status = marl__rebuilder_create(t->device, &t->maker, first, &t->view, t->vector->envs[0].env,
+                                                &t->rebuilder);
+    t->format.rebuilder = t->rebuilder;
+    return status;
+}
+
+marl_status marl__trainer_make_replay(marl_trainer *t, marl__replay **out) {
+    return marl__replay_create(&t->device->heap, &t->format, marl__config_int(t->config, "replay.episodes"),
+                               marl__config_int(t->config, "replay.bytes"), t->train_start, out);
 }
 
 static marl_status make_learner(marl_trainer *t) {
@@ -185,9 +205,7 @@ static marl_status make_learner(marl_trainer *t) {
 
     if (status != MARL_OK) return status;
     if ((status = make_actor(t)) != MARL_OK) return status;
-    status = marl__replay_create(&t->device->heap, &t->view.shape, marl__config_int(t->config, "replay.episodes"),
-                                 marl__config_int(t->config, "replay.bytes"), t->train_start, &t->replay);
-    if (status != MARL_OK) return status;
+    if ((status = marl__trainer_make_replay(t, &t->replay)) != MARL_OK) return status;
     status = marl__alloc_array(&t->device->heap, (size_t)t->batch_size, sizeof *t->batch, &batch);
     t->batch = batch;
     return status;
@@ -201,6 +219,7 @@ static void seed_streams(marl_trainer *t) {
 }
 
 static marl_status make_all(marl_trainer *t, const marl_config *config, const marl_env_type *type) {
+    char text[128];
     marl_status status = MARL_OK;
 
     if ((status = marl_config_copy(config, &t->config)) != MARL_OK) return status;
@@ -211,8 +230,11 @@ static marl_status make_all(marl_trainer *t, const marl_config *config, const ma
     if ((status = marl__run_config_check(t->config)) != MARL_OK) return status;
     take_settings(t);
     if ((status = make_environments(t, type)) != MARL_OK) return status;
+    if ((status = make_format(t)) != MARL_OK) return status;
     if ((status = make_learner(t)) != MARL_OK) return status;
     seed_streams(t);
+    marl__replay_describe(t->replay, text, sizeof text);
+    marl__log(&t->device->heap, MARL_LOG_INFO, "%s", text);
     if (!t->is_resumable) {
         marl__log(&t->device->heap, MARL_LOG_WARNING, "resumable=false: environment '%.200s' has no save and restore, "
                   "so its run cannot be taken up from a checkpoint", marl_trainer_spec(t)->name);
@@ -250,6 +272,7 @@ void marl_trainer_destroy(marl_trainer *trainer) {
     marl__actor_destroy(trainer->actor);
     marl__learner_destroy(trainer->learner);
     marl__replay_destroy(trainer->replay);
+    marl__rebuilder_destroy(trainer->rebuilder);
     marl__free(heap, trainer->batch);
     marl__free(heap, trainer->view.scale);
     marl_config_destroy(trainer->env_config);

@@ -41,6 +41,8 @@ struct marl_trainer {
     marl__vector *vector, *evaluator;
     marl__learner *learner;
     marl__actor *actor;
+    marl__rebuilder *rebuilder;   /* replay.store=state */
+    marl__replay_format format;
     marl__replay *replay;
     marl__episode *batch;         /* (batch_size) */
     int32_t batch_size, train_start;
@@ -70,6 +72,8 @@ struct marl_trainer {
 marl_status marl__trainer_check(const marl_trainer *trainer, int32_t may_report);
 
 int64_t marl__now_ns(void);
+/* A replay as the config says, empty. */
+marl_status marl__trainer_make_replay(marl_trainer *trainer, marl__replay **out);
 void marl__trainer_fill_progress(const marl_trainer *trainer, int32_t is_evaluation, marl_progress *out);
 /* Writes the team as it plays now. */
 marl_status marl__trainer_write_policy(marl_trainer *trainer, const marl_sink *sink);

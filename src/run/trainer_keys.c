@@ -13,6 +13,7 @@ static const marl__key keys[] = {
     MARL__KEY_INT("horizon", "0", 0, MOST_STEPS, "steps over which schedules (lr_decay) run; 0: no end"),
     MARL__KEY_INT("replay.episodes", "5000", 1, 100000000, "most episodes kept for learning"),
     MARL__KEY_INT("replay.bytes", "1073741824", 1, MOST_STEPS, "most memory they take; the oldest go first"),
+    MARL__KEY_CHOICE("replay.store", "f32", "f32|f16|state", "as what: f16 rounds what was seen, state makes it anew"),
     MARL__KEY_INT("train_start", "0", 0, 100000000, "episodes stored before learning begins; 0: batch_size"),
     MARL__KEY_REAL("updates_per_env_step", "0.02", 0, 1000, "updates for each environment step"),
     MARL__KEY_REAL("updates_per_episode", "0", 0, 1000, "updates for each finished episode, in addition"),

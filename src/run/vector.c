@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "core/base/status.h"
+#include "run/record.h"
 #include "run/team.h"
 
 static int64_t now_ns(void) {
@@ -32,8 +33,7 @@ static int same_text(const char *a, const char *b) {
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-/* The host may make each environment anew; they must be of one kind. */
-static marl_status check_same(const marl_env *first, const marl_env *other, uint32_t index) {
+marl_status marl__env_check_same(const marl_env *first, const marl_env *other, uint32_t index) {
     const marl_env_spec *a = marl_env_get_spec(first), *b = marl_env_get_spec(other);
 
     if (same_text(a->name, b->name) && same_text(a->version, b->version) && a->hash == b->hash &&
@@ -66,7 +66,7 @@ marl_status marl__vector_create(marl_device *device, const marl__env_maker *make
 
         if ((status = marl__env_maker_open(maker, index, &own->env)) != MARL_OK) goto done;
         vector->count = e + 1;
-        if ((status = check_same(vector->envs[0].env, own->env, index)) != MARL_OK) goto done;
+        if ((status = marl__env_check_same(vector->envs[0].env, own->env, index)) != MARL_OK) goto done;
     }
     *out = vector;
     vector = NULL;
@@ -90,8 +90,7 @@ int32_t marl__vector_chunk(const marl_device *device, int32_t count) {
     return (count + chunks - 1) / chunks;
 }
 
-/* *out = zeroed array of count * a * b elements; sticky in *status. */
-static void *take(marl__vector *vector, size_t count, size_t a, size_t b, size_t item, marl_status *status) {
+void *marl__vector_take(marl__vector *vector, size_t count, size_t a, size_t b, size_t item, marl_status *status) {
     void *array = NULL;
     size_t total = 0;
 
@@ -107,36 +106,29 @@ static void *take(marl__vector *vector, size_t count, size_t a, size_t b, size_t
 static marl_status take_rows(marl__vector *v) {
     const marl__team_shape *shape = &v->view->shape;
     size_t e = (size_t)v->count, n = (size_t)shape->agents, h = (size_t)v->hidden_size;
-    size_t slots = (size_t)shape->episode_limit + 1;
     marl_status status = MARL_OK;
 
-    v->obs = take(v, e, n, (size_t)shape->obs, sizeof *v->obs, &status);
-    v->state = take(v, e, (size_t)shape->state, 1, sizeof *v->state, &status);
-    v->avail = take(v, e, n, (size_t)shape->actions, 1, &status);
-    v->alive = take(v, e, n, 1, 1, &status);
-    v->last = take(v, e, n, 1, sizeof *v->last, &status);
-    v->actions = take(v, e, n, 1, sizeof *v->actions, &status);
-    v->hidden = take(v, e, n, h, sizeof *v->hidden, &status);
-    v->next_hidden = take(v, e, n, h, sizeof *v->next_hidden, &status);
-    v->values = take(v, e, n, (size_t)shape->actions, sizeof *v->values, &status);
-    v->rewards = take(v, e, n, 1, sizeof *v->rewards, &status);
-    if (!v->is_recording) return status;
-    v->kept_obs = take(v, e * slots, n, (size_t)shape->obs, sizeof *v->kept_obs, &status);
-    v->kept_state = take(v, e * slots, (size_t)shape->state, 1, sizeof *v->kept_state, &status);
-    v->kept_avail = take(v, e * slots, n, (size_t)shape->actions, 1, &status);
-    v->kept_actions = take(v, e * slots, n, 1, sizeof *v->kept_actions, &status);
-    v->kept_rewards = take(v, e * slots, (size_t)shape->rewards, 1, sizeof *v->kept_rewards, &status);
-    return status;
+    v->obs = marl__vector_take(v, e, n, (size_t)shape->obs, sizeof *v->obs, &status);
+    v->state = marl__vector_take(v, e, (size_t)shape->state, 1, sizeof *v->state, &status);
+    v->avail = marl__vector_take(v, e, n, (size_t)shape->actions, 1, &status);
+    v->alive = marl__vector_take(v, e, n, 1, 1, &status);
+    v->last = marl__vector_take(v, e, n, 1, sizeof *v->last, &status);
+    v->actions = marl__vector_take(v, e, n, 1, sizeof *v->actions, &status);
+    v->hidden = marl__vector_take(v, e, n, h, sizeof *v->hidden, &status);
+    v->next_hidden = marl__vector_take(v, e, n, h, sizeof *v->next_hidden, &status);
+    v->values = marl__vector_take(v, e, n, (size_t)shape->actions, sizeof *v->values, &status);
+    v->rewards = marl__vector_take(v, e, n, 1, sizeof *v->rewards, &status);
+    return status == MARL_OK && v->recording != MARL__RECORD_NONE ? marl__record_create(v) : status;
 }
 
 marl_status marl__vector_prepare(marl__vector *vector, const marl__team_view *view, const marl__agent *agent,
-                                 const marl__actor *actor, int32_t is_recording) {
+                                 const marl__actor *actor, int32_t recording) {
     marl_status status = MARL_OK;
 
     vector->view = view;
     vector->agent = agent;
     vector->hidden_size = marl__actor_hidden(actor);
-    vector->is_recording = is_recording;
+    vector->recording = recording;
     vector->chunk_count = count_chunks(vector->device, vector->count);
     vector->chunk_size = marl__vector_chunk(vector->device, vector->count);
     for (int32_t c = 0; c < vector->chunk_count; c++) {
@@ -155,7 +147,7 @@ void marl__vector_destroy(marl__vector *vector) {
     void *const arrays[] = {vector->envs, vector->obs, vector->state, vector->avail, vector->alive, vector->last,
                             vector->actions, vector->hidden, vector->next_hidden, vector->values, vector->rewards,
                             vector->kept_obs, vector->kept_state, vector->kept_rewards, vector->kept_avail,
-                            vector->kept_actions};
+                            vector->kept_actions, vector->kept_slots};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) marl__free(heap, arrays[i]);
     marl__free(heap, vector);
 }
@@ -163,32 +155,37 @@ void marl__vector_destroy(marl__vector *vector) {
 /* ---- what the environments show ---- */
 
 /* Agents that are out of the game may have nothing available; learning needs one action each, and theirs is 0. */
-static void give_the_dead_an_action(marl__vector *v, int32_t e) {
-    size_t n = (size_t)v->view->shape.agents, a = (size_t)v->view->shape.actions;
+static void give_the_dead_an_action(const marl__team_shape *shape, uint8_t *avail, const uint8_t *alive) {
+    size_t a = (size_t)shape->actions;
 
-    for (size_t i = 0; i < n; i++) {
-        uint8_t *row = v->avail + ((size_t)e * n + i) * a;
+    for (size_t i = 0; i < (size_t)shape->agents; i++) {
+        uint8_t *row = avail + i * a;
 
-        if (!v->alive[(size_t)e * n + i] && !memchr(row, 1, a)) row[0] = 1;
+        if (!alive[i] && !memchr(row, 1, a)) row[0] = 1;
     }
 }
 
-marl_status marl__vector_observe(marl__vector *v, int32_t e) {
-    const marl__team_view *view = v->view;
-    size_t n = (size_t)view->shape.agents, s = (size_t)view->shape.state;
-    size_t no = n * (size_t)view->shape.obs;
-    marl_view out = {.struct_size = sizeof out};
+marl_status marl__view_observe(const marl__team_view *view, marl_env *env, float *obs, float *state, uint8_t *avail,
+                               uint8_t *alive) {
+    size_t no = (size_t)view->shape.agents * (size_t)view->shape.obs;
+    marl_view out = {.struct_size = sizeof out, .obs = obs, .avail = avail, .alive = alive};
     marl_status status = MARL_OK;
 
-    out.obs = v->obs + (size_t)e * no;
-    out.state = view->state_is_obs ? NULL : v->state + (size_t)e * s;
-    out.avail = v->avail + (size_t)e * n * (size_t)view->shape.actions;
-    out.alive = v->alive + (size_t)e * n;
-    if ((status = marl_env_observe(v->envs[e].env, &out)) != MARL_OK) return status;
-    if (view->scale) marl__scale_obs(no, out.obs, view->scale, view->shift, out.obs);
-    if (view->state_is_obs) memcpy(v->state + (size_t)e * s, out.obs, no * sizeof(float));
-    give_the_dead_an_action(v, e);
+    out.state = view->state_is_obs ? NULL : state;
+    if ((status = marl_env_observe(env, &out)) != MARL_OK) return status;
+    if (view->scale) marl__scale_obs(no, obs, view->scale, view->shift, obs);
+    if (view->state_is_obs && state) memcpy(state, obs, no * sizeof(float));
+    give_the_dead_an_action(&view->shape, avail, alive);
     return MARL_OK;
+}
+
+marl_status marl__vector_observe(marl__vector *v, int32_t e) {
+    const marl__team_shape *shape = &v->view->shape;
+    size_t at = (size_t)e, n = (size_t)shape->agents;
+
+    return marl__view_observe(v->view, v->envs[e].env, v->obs + at * n * (size_t)shape->obs,
+                              v->state + at * (size_t)shape->state, v->avail + at * n * (size_t)shape->actions,
+                              v->alive + at * n);
 }
 
 /* ---- episodes ---- */
@@ -299,27 +296,6 @@ void marl__vector_abandon(marl__vector *vector) {
 
 /* ---- a step ---- */
 
-static size_t first_slot(const marl__vector *v, int32_t e) {
-    return (size_t)e * ((size_t)v->view->shape.episode_limit + 1);
-}
-
-/* What is seen now becomes slot `slot` of the record. */
-static void keep_seen(marl__vector *v, int32_t e, int32_t slot) {
-    const marl__team_shape *shape = &v->view->shape;
-    size_t at = first_slot(v, e) + (size_t)slot, n = (size_t)shape->agents;
-    size_t no = n * (size_t)shape->obs, s = (size_t)shape->state, na = n * (size_t)shape->actions;
-
-    memcpy(v->kept_obs + at * no, v->obs + (size_t)e * no, no * sizeof(float));
-    memcpy(v->kept_state + at * s, v->state + (size_t)e * s, s * sizeof(float));
-    memcpy(v->kept_avail + at * na, v->avail + (size_t)e * na, na);
-}
-
-static void keep_action(marl__vector *v, int32_t e, int32_t slot) {
-    size_t n = (size_t)v->view->shape.agents, at = first_slot(v, e) + (size_t)slot;
-
-    memcpy(v->kept_actions + at * n, v->actions + (size_t)e * n, n * sizeof(int32_t));
-}
-
 static double team_reward(const marl__vector *v, const double *rewards) {
     double sum = 0;
 
@@ -327,29 +303,22 @@ static double team_reward(const marl__vector *v, const double *rewards) {
     return sum;
 }
 
-static void keep_rewards(marl__vector *v, int32_t e, int32_t slot, const double *rewards) {
-    size_t r = (size_t)v->view->shape.rewards;
-    float *to = v->kept_rewards + (first_slot(v, e) + (size_t)slot) * r;
-
-    if (r == 1) to[0] = (float)team_reward(v, rewards);
-    for (size_t i = 0; r > 1 && i < r; i++) to[i] = (float)rewards[i];
-}
-
 /* The step is taken: its result goes into the record, and an ended episode is closed and the next one begun. */
 static marl_status settle(marl__vector *v, int32_t e, const marl_step *step) {
     marl__vector_env *own = &v->envs[e];
     size_t n = (size_t)v->view->shape.agents;
+    double reward = team_reward(v, step->rewards);
     marl_status status = MARL_OK;
 
-    if (v->is_recording) keep_rewards(v, e, own->length, step->rewards);
-    own->reward_sum += team_reward(v, step->rewards);
+    if (v->recording) marl__record_rewards(v, e, own->length, step->rewards, reward);
+    own->reward_sum += reward;
     own->length++;
     if ((status = marl__vector_observe(v, e)) != MARL_OK) return status;
     if (!step->terminated && !step->truncated) {
         memcpy(v->last + (size_t)e * n, v->actions + (size_t)e * n, n * sizeof(int32_t));
         return MARL_OK;
     }
-    if (v->is_recording) keep_seen(v, e, own->length);
+    if (v->recording && (status = marl__record_seen(v, e, own->length)) != MARL_OK) return status;
     own->has_ended = 1;
     own->end = (marl__episode_end){own->length, step->terminated || v->view->limit_ends, step->outcome,
                                    own->reward_sum, own->next_episode - 1};
@@ -367,9 +336,9 @@ static marl_status play(marl__vector *v, int32_t e) {
     if (own->length >= v->view->shape.episode_limit) {
         return marl__fail(MARL_E_STATE, "the episode goes on past its limit of %d steps", v->view->shape.episode_limit);
     }
-    if (v->is_recording) {
-        keep_seen(v, e, own->length);
-        keep_action(v, e, own->length);
+    if (v->recording) {
+        if ((status = marl__record_seen(v, e, own->length)) != MARL_OK) return status;
+        marl__record_action(v, e, own->length);
     }
     if ((status = marl_env_step(own->env, &actions, &step)) != MARL_OK) return status;
     return settle(v, e, &step);
@@ -415,18 +384,4 @@ marl_status marl__vector_step(marl__vector *vector, const marl__version *version
     }
     swap_hidden(vector);
     return report(vector);
-}
-
-void marl__vector_episode(const marl__vector *v, int32_t e, marl__episode *out) {
-    const marl__vector_env *own = &v->envs[e];
-    const marl__team_shape *shape = &v->view->shape;
-    size_t at = first_slot(v, e), n = (size_t)shape->agents;
-
-    *out = (marl__episode){.length = own->has_ended ? own->end.length : own->length};
-    out->terminated = own->has_ended && own->end.terminated;
-    out->obs = v->kept_obs + at * n * (size_t)shape->obs;
-    out->state = v->kept_state + at * (size_t)shape->state;
-    out->avail = v->kept_avail + at * n * (size_t)shape->actions;
-    out->actions = v->kept_actions + at * n;
-    out->rewards = v->kept_rewards + at * (size_t)shape->rewards;
 }

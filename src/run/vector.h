@@ -20,6 +20,8 @@ typedef struct marl__env_maker {
 } marl__env_maker;
 
 marl_status marl__env_maker_open(const marl__env_maker *maker, uint32_t index, marl_env **out);
+/* Whether `other`, number `index`, is of the kind of `first`; MARL_E_MISMATCH. The host may make each anew. */
+marl_status marl__env_check_same(const marl_env *first, const marl_env *other, uint32_t index);
 
 /* What is learnt from an environment, fixed at create. */
 typedef struct marl__team_view {
@@ -29,6 +31,13 @@ typedef struct marl__team_view {
     int32_t limit_ends;           /* 1: a truncated episode counts as terminated */
     float *scale, *shift;         /* (N,O); NULL: observations go in as they are */
 } marl__team_view;
+
+/* What is learnt from what an environment shows now: (N,O), (S), (N,A), (N). state NULL: not wanted. */
+marl_status marl__view_observe(const marl__team_view *view, marl_env *env, float *obs, float *state, uint8_t *avail,
+                               uint8_t *alive);
+
+/* What is kept of episodes: nothing, what was seen, or saved states from which it is made again (run/rebuild.h). */
+enum marl__recording { MARL__RECORD_NONE, MARL__RECORD_VIEWS, MARL__RECORD_STATES };
 
 /* How an episode ended. */
 typedef struct marl__episode_end {
@@ -58,7 +67,7 @@ typedef struct marl__vector {
     const marl__team_view *view;
     int32_t count;                /* E */
     int32_t hidden_size;          /* H */
-    int32_t is_recording;         /* episodes are kept */
+    int32_t recording;            /* marl__recording */
     uint64_t seed;                /* of episodes and exploration */
     int32_t is_evaluation;        /* episode k of all is the (k / E)-th of environment k % E */
     uint64_t episodes;            /* evaluation: how many in all */
@@ -77,6 +86,8 @@ typedef struct marl__vector {
     float *kept_obs, *kept_state, *kept_rewards;
     uint8_t *kept_avail;
     int32_t *kept_actions;
+    uint8_t *kept_slots;          /* RECORD_STATES: saved states instead of what was seen */
+    size_t save_bytes, slot_bytes; /* of one, and from one to the next */
     /* Of the step being done. */
     const marl__version *version;
     double epsilon;
@@ -88,9 +99,11 @@ int32_t marl__vector_chunk(const marl_device *device, int32_t count);
 /* Environments only: enough to look at their spec. */
 marl_status marl__vector_create(marl_device *device, const marl__env_maker *maker, uint32_t first_index, int32_t count,
                                 marl__vector **out);
+/* A zeroed array of count * a * b elements of the vector's; NULL with *status set, or where it is set already. */
+void *marl__vector_take(marl__vector *vector, size_t count, size_t a, size_t b, size_t item, marl_status *status);
 /* Everything else, once it is known what is learnt and who acts. view and agent are borrowed. */
 marl_status marl__vector_prepare(marl__vector *vector, const marl__team_view *view, const marl__agent *agent,
-                                 const marl__actor *actor, int32_t is_recording);
+                                 const marl__actor *actor, int32_t recording);
 void marl__vector_destroy(marl__vector *vector);
 
 /* Begins training episodes from a seed, or goes on where episodes were given up. */
@@ -105,7 +118,7 @@ void marl__vector_abandon(marl__vector *vector);
 marl_status marl__vector_step(marl__vector *vector, const marl__version *version, double epsilon);
 
 /* The recorded episode of an environment: the one that ended in the last step, or else the open one, whose last slot
- * is not yet written. */
+ * is not yet written. RECORD_STATES: what was seen is `packed`; who reads it sets unpack and packing. */
 void marl__vector_episode(const marl__vector *vector, int32_t index, marl__episode *out);
 
 /* Writes what an environment shows now into the vector's rows. */

@@ -55,7 +55,8 @@ static void fill_one_step(one_step_batch *b, const table *game) {
         b->actions[j][0] = j / game->side;
         b->actions[j][1] = j % game->side;
         b->rewards[j] = (float)game->pay[j / game->side][j % game->side];
-        b->list[j] = (marl__episode){1, 1, b->sight, b->sight, b->avail, b->actions[j], &b->rewards[j], 0};
+        b->list[j] = (marl__episode){.length = 1, .terminated = 1, .obs = b->sight, .state = b->sight,
+                                     .avail = b->avail, .actions = b->actions[j], .rewards = &b->rewards[j]};
     }
 }
 
@@ -224,8 +225,8 @@ static void fill_two_step(two_step_batch *b) {
             b->state[p][t][seen[t]] = 1.0f;
             for (int32_t i = 0; i < AGENTS; i++) b->obs[p][t][i][seen[t]] = 1.0f;
         }
-        b->list[p] = (marl__episode){2, 1, b->obs[p][0][0], b->state[p][0], b->avail, b->actions[p][0],
-                                     b->rewards[p], 0};
+        b->list[p] = (marl__episode){.length = 2, .terminated = 1, .obs = b->obs[p][0][0], .state = b->state[p][0],
+                                     .avail = b->avail, .actions = b->actions[p][0], .rewards = b->rewards[p]};
     }
 }
 

@@ -67,6 +67,55 @@ START_TEST(all_boundaries_round_to_nearest_even) {
 }
 END_TEST
 
+/* Many at once are each as one alone, in blocks and in what is left over. */
+START_TEST(many_are_as_one) {
+    static uint16_t halves[65536], back[65536];
+    static float reals[65536];
+    for (uint32_t i = 0; i < 65536; i++) halves[i] = (uint16_t)i;
+    for (size_t count = 65536; count >= 65519; count--) { /* up to a block less than all */
+        memset(reals, 0x7f, sizeof reals);
+        marl__f16_to_f32_all(count, halves + 65536 - count, reals);
+        for (size_t i = 0; i < count; i++)
+            ck_assert_uint_eq(bits_of(reals[i]), bits_of(marl__f16_to_f32(halves[65536 - count + i])));
+    }
+    for (size_t count = 0; count < 40; count++) { /* nothing is written past the end */
+        memset(reals, 0x7f, 41 * sizeof *reals);
+        marl__f16_to_f32_all(count, halves + 20000, reals);
+        for (size_t i = 0; i < count; i++)
+            ck_assert_uint_eq(bits_of(reals[i]), bits_of(marl__f16_to_f32(halves[20000 + i])));
+        ck_assert_uint_eq(bits_of(reals[count]), 0x7f7f7f7f);
+        marl__f32_to_f16_all(count, reals, back);
+        ck_assert_mem_eq(back, halves + 20000, count * sizeof *back);
+    }
+    /* Floats of all sizes, and those at the middle between two halves and next to it. */
+    for (uint32_t round = 0; round < 70; round++) {
+        for (uint32_t i = 0; i < 65536; i++) {
+            uint32_t middle = 0x33000000u + (i << 13) + 0xfffu + round, any = i << 16 ^ (round * 937u + i * 40503u);
+            reals[i] = float_of(round < 3 ? middle : any);
+        }
+        marl__f32_to_f16_all(65536, reals, back);
+        for (size_t i = 0; i < 65536; i++) ck_assert_uint_eq(back[i], marl__f32_to_f16(reals[i]));
+    }
+}
+END_TEST
+
+START_TEST(what_fits) {
+    static const float bad[] = {65520.0f, -65520.0f, INFINITY, -INFINITY, NAN, 3e38f};
+    float values[19];
+    for (size_t i = 0; i < 19; i++) values[i] = i % 2 ? -65519.99f : 65504.0f;
+    ck_assert(marl__fits_f16(19, values));
+    ck_assert(marl__fits_f16(0, values));
+    for (size_t at = 0; at < 19; at++) {
+        for (size_t b = 0; b < sizeof bad / sizeof bad[0]; b++) {
+            float kept = values[at];
+            values[at] = bad[b];
+            ck_assert(!marl__fits_f16(19, values));
+            values[at] = kept;
+        }
+    }
+}
+END_TEST
+
 START_TEST(extremes) {
     ck_assert_uint_eq(marl__f32_to_f16(0.0f), 0);
     ck_assert_uint_eq(marl__f32_to_f16(-0.0f), 0x8000);
@@ -87,6 +136,8 @@ Suite *marl__suite_core_half(void) {
     tcase_add_test(tests, all_halves_there_and_back);
     tcase_add_test(tests, all_boundaries_round_to_nearest_even);
     tcase_add_test(tests, extremes);
+    tcase_add_test(tests, many_are_as_one);
+    tcase_add_test(tests, what_fits);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -49,6 +49,8 @@ START_TEST(checkpoints_of_other_runs_are_refused) {
                   "component: the checkpoint has run/vdn/lbf:5x5-2p-1f-coop, this trainer has run/qmix/");
     check_refused(device, &bytes, foraging, "lr=0.25", MARL_E_MISMATCH,
                   "lr: the checkpoint has 0.0005, this trainer has 0.25");
+    check_refused(device, &bytes, foraging, "replay.store=f16", MARL_E_MISMATCH,
+                  "replay.store: the checkpoint has f32, this trainer has f16");
     check_refused(device, &bytes, foraging, "envs=4", MARL_E_MISMATCH, "envs: the checkpoint has 3");
     check_refused(device, &bytes, foraging, "net=mlp", MARL_E_MISMATCH, "net: the checkpoint has gru");
     kit_free(&bytes);
@@ -225,6 +227,50 @@ START_TEST(forged_checkpoints_are_refused) {
 }
 END_TEST
 
+/* Halves and saved states are looked at as closely, those of open episodes too. */
+START_TEST(forged_stores_are_refused) {
+    static const struct {
+        const char *settings;
+        forgery forgery;
+        const char *sentence;
+    } cases[] = {
+        {"replay.store=f16", {.tensor = "replay.records", .at = 2, .value = 0x7c00, .bytes = 2}, "episode 0 of"},
+        {"replay.store=state", {.tensor = "replay.records", .at = 0, .value = 1, .bytes = 4}, "replay: step 0: "},
+        {"replay.store=state", {.tensor = "replay.records", .at = 4, .value = 0, .bytes = 4}, "replay: step 0: "},
+        {"replay.store=state", {.tensor = "replay.records", .at = 28, .value = 9999, .bytes = 4}, "replay: step 0: "},
+        {"replay.store=state", {.tensor = "open.saved", .at = 28, .value = 9999, .bytes = 4},
+         "the open episode of environment 0, step 0: "},
+    };
+    marl_device *device = kit_device(NULL, 1);
+    marl__heap heap;
+
+    ck_ok(marl__heap_init(&heap, NULL));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        marl_trainer *t = kit_trainer(device, foraging, cases[i].settings, NULL);
+        kit_bytes bytes, before, forged;
+        marl_source source;
+
+        ck_ok(marl_trainer_run(t, 320));
+        bytes = kit_checkpoint(t);
+        ck_assert_int_gt(t->vector->envs[0].length, 0);
+        ck_ok(marl_trainer_run(t, 400));
+        before = kit_checkpoint(t);
+        forged = forge(&heap, &bytes, &cases[i].forgery);
+        source = kit_source(&forged);
+        ck_assert_msg(marl_trainer_load(t, &source) == MARL_E_FORMAT, "case %zu: %s", i, marl_last_error());
+        ck_assert_msg(strstr(marl_last_error(), cases[i].sentence) != NULL, "case %zu: %s", i, marl_last_error());
+        ck_assert_msg(kit_stands_at(t, &before), "case %zu left a trace", i);
+        source = kit_source(&bytes);
+        ck_ok(marl_trainer_load(t, &source));
+        kit_free(&forged);
+        kit_free(&bytes);
+        kit_free(&before);
+        marl_trainer_destroy(t);
+    }
+    marl_device_close(device);
+}
+END_TEST
+
 /* A length that does not fit the environment's own count of steps ends the run with an error, not beyond the arrays. */
 START_TEST(a_forged_length_is_found_in_time) {
     marl_device *device = kit_device(NULL, 1);
@@ -278,7 +324,8 @@ typedef struct errand {
 } errand;
 
 /* Create, train, save, load: whatever fails first is the errand's status. */
-static void run_errand(const marl_host *host, const char *component, const kit_bytes *older, errand *out) {
+static void run_errand(const marl_host *host, const char *component, const char *settings, const kit_bytes *older,
+                       errand *out) {
     marl_config *device_config = NULL, *config = NULL;
     marl_device *device = NULL;
     marl_trainer *t = NULL;
@@ -292,6 +339,7 @@ static void run_errand(const marl_host *host, const char *component, const kit_b
     if ((*status = marl_device_open(host, "cpu", device_config, &device)) != MARL_OK) goto done;
     if ((*status = marl_config_create(host, component, &config)) != MARL_OK) goto done;
     kit_set(config, KIT_SMALL);
+    kit_set(config, settings);
     if ((*status = marl_trainer_create(device, config, NULL, &t)) != MARL_OK) goto done;
     if ((*status = marl_trainer_run(t, 150)) != MARL_OK) goto done;
     if ((*status = marl_trainer_save(t, &sink)) != MARL_OK) goto done;
@@ -304,12 +352,12 @@ done:
     marl_device_close(device);
 }
 
-static void check_failing_memory(const char *component) {
+static void check_failing_memory(const char *component, const char *settings) {
     kit_bytes older;
     errand first = {0};
     uint64_t fail_at = 1;
 
-    run_errand(NULL, component, &(kit_bytes){0}, &first);
+    run_errand(NULL, component, settings, &(kit_bytes){0}, &first);
     ck_assert_int_eq(first.status, MARL_OK);
     older = first.saved;
     for (;; fail_at++) {
@@ -318,7 +366,7 @@ static void check_failing_memory(const char *component) {
         marl_host host;
 
         marl__test_host(&memory, &host);
-        run_errand(&host, component, &older, &own);
+        run_errand(&host, component, settings, &older, &own);
         kit_free(&own.saved);
         ck_assert_msg(memory.live_blocks == 0, "%llu blocks left after failing at %llu",
                       (unsigned long long)memory.live_blocks, (unsigned long long)fail_at);
@@ -335,10 +383,10 @@ static void check_failing_memory(const char *component) {
 }
 
 START_TEST(memory_may_fail_anywhere) {
-    check_failing_memory("run/qmix/matrix:two_step");
-    check_failing_memory("run/iql/lbf:5x5-2p-1f-coop");
-    check_failing_memory("run/qplex/matrix:two_step");
-    check_failing_memory("run/qtran/matrix:two_step");
+    check_failing_memory("run/qmix/matrix:two_step", "replay.store=f16");
+    check_failing_memory("run/iql/lbf:5x5-2p-1f-coop", "replay.store=state");
+    check_failing_memory("run/qplex/matrix:two_step", "");
+    check_failing_memory("run/qtran/matrix:two_step", "");
 }
 END_TEST
 
@@ -557,6 +605,7 @@ Suite *marl__suite_run_checkpoint(void) {
     tcase_add_test(tcase, settings_of_watching_may_differ);
     tcase_add_test(tcase, damaged_checkpoints_are_refused);
     tcase_add_test(tcase, forged_checkpoints_are_refused);
+    tcase_add_test(tcase, forged_stores_are_refused);
     tcase_add_test(tcase, a_forged_length_is_found_in_time);
     tcase_add_test(tcase, without_the_replay_a_run_goes_on);
     tcase_add_test(tcase, memory_may_fail_anywhere);

@@ -9,8 +9,9 @@
 
 Suite *marl__suite_run_replay(void);
 
-static const marl__team_shape shape = {.agents = 2, .obs = 3, .actions = 4, .state = 5, .rewards = 1,
-                                       .episode_limit = 9};
+static const marl__replay_format format = {
+    .shape = {.agents = 2, .obs = 3, .actions = 4, .state = 5, .rewards = 1, .episode_limit = 9},
+};
 
 enum { SLOTS = 10, NO = 6, S = 5, NA = 8, N = 2 };
 
@@ -54,21 +55,21 @@ static void add(marl__replay *replay, int32_t id) {
     made own;
 
     make(id, &own);
-    marl__replay_add(replay, &own.episode);
+    ck_ok(marl__replay_add(replay, &own.episode));
 }
 
 static size_t bytes_of(int32_t id) {
-    return marl__replay_episode_bytes(&shape, length_of(id));
+    return marl__replay_episode_bytes(&format, length_of(id));
 }
 
 /* Keeps 400 episodes passing through: after each, the ring must hold the newest ones that fit, in order. */
 static void pass_through(int64_t episodes, int64_t bytes) {
     marl__heap heap;
     marl__replay *replay = NULL;
-    size_t largest = marl__replay_episode_bytes(&shape, 9), limit = (size_t)bytes - largest;
+    size_t largest = marl__replay_episode_bytes(&format, 9), limit = (size_t)bytes - largest;
 
     ck_ok(marl__heap_init(&heap, NULL));
-    ck_ok(marl__replay_create(&heap, &shape, episodes, bytes, 1, &replay));
+    ck_ok(marl__replay_create(&heap, &format, episodes, bytes, 1, &replay));
     for (int32_t id = 0; id < 400; id++) {
         size_t sum = 0;
         int32_t oldest = id + 1;
@@ -91,7 +92,7 @@ static void pass_through(int64_t episodes, int64_t bytes) {
 }
 
 START_TEST(replay_keeps_the_newest_whole_episodes) {
-    int64_t largest = (int64_t)marl__replay_episode_bytes(&shape, 9);
+    int64_t largest = (int64_t)marl__replay_episode_bytes(&format, 9);
 
     pass_through(7, 100 * largest);
     pass_through(1000, 5 * largest);
@@ -105,11 +106,11 @@ END_TEST
 START_TEST(replay_evicts_as_a_list_would) {
     marl__heap heap;
     marl__replay *replay = NULL;
-    size_t largest = marl__replay_episode_bytes(&shape, 9), limit = 5 * largest, sum = 0;
+    size_t largest = marl__replay_episode_bytes(&format, 9), limit = 5 * largest, sum = 0;
     int32_t first = 0;
 
     ck_ok(marl__heap_init(&heap, NULL));
-    ck_ok(marl__replay_create(&heap, &shape, 1000, (int64_t)(6 * largest), 1, &replay));
+    ck_ok(marl__replay_create(&heap, &format, 1000, (int64_t)(6 * largest), 1, &replay));
     for (int32_t id = 0; id < 1000; id++) {
         add(replay, id);
         while (sum + bytes_of(id) > limit) sum -= bytes_of(first++);
@@ -127,7 +128,7 @@ START_TEST(replay_samples_all_in_order) {
     marl__episode got[6];
 
     ck_ok(marl__heap_init(&heap, NULL));
-    ck_ok(marl__replay_create(&heap, &shape, 6, 1000000, 1, &replay));
+    ck_ok(marl__replay_create(&heap, &format, 6, 1000000, 1, &replay));
     marl__rng_init(&rng, 1, marl__stream(MARL__STREAM_REPLAY, 0));
     for (int32_t id = 0; id < 15; id++) add(replay, id);
     marl__replay_sample(replay, &rng, 6, got);
@@ -145,7 +146,7 @@ START_TEST(replay_samples_without_replacement) {
     int counts[10] = {0}, pairs = 0;
 
     ck_ok(marl__heap_init(&heap, NULL));
-    ck_ok(marl__replay_create(&heap, &shape, 10, 1000000, 1, &replay));
+    ck_ok(marl__replay_create(&heap, &format, 10, 1000000, 1, &replay));
     marl__rng_init(&rng, 5, marl__stream(MARL__STREAM_REPLAY, 0));
     for (int32_t id = 0; id < 10; id++) add(replay, id);
     for (int round = 0; round < 20000; round++) {
@@ -170,15 +171,15 @@ END_TEST
 START_TEST(replay_is_refilled) {
     marl__heap heap;
     marl__replay *old = NULL, *new = NULL;
-    int64_t bytes = 6 * (int64_t)marl__replay_episode_bytes(&shape, 9);
+    int64_t bytes = 6 * (int64_t)marl__replay_episode_bytes(&format, 9);
     int32_t lengths[32], count;
     uint8_t terminated[32];
     void *block = NULL;
     size_t total = 0, at = 0;
 
     ck_ok(marl__heap_init(&heap, NULL));
-    ck_ok(marl__replay_create(&heap, &shape, 30, bytes, 1, &old));
-    ck_ok(marl__replay_create(&heap, &shape, 30, bytes, 1, &new));
+    ck_ok(marl__replay_create(&heap, &format, 30, bytes, 1, &old));
+    ck_ok(marl__replay_create(&heap, &format, 30, bytes, 1, &new));
     for (int32_t id = 0; id < 100; id++) add(old, id);
     count = marl__replay_count(old);
     for (int32_t i = 0; i < count; i++) {
@@ -190,7 +191,7 @@ START_TEST(replay_is_refilled) {
     }
     ck_ok(marl__replay_restore(new, count, lengths, terminated, &block, &total));
     for (int32_t i = 0; i < count; i++) {
-        size_t size = marl__replay_episode_bytes(&shape, lengths[i]);
+        size_t size = marl__replay_episode_bytes(&format, lengths[i]);
 
         memcpy((char *)block + at, marl__replay_record(old, i), size);
         at += size;
@@ -216,19 +217,19 @@ END_TEST
 START_TEST(replay_refuses_what_it_cannot_hold) {
     marl__heap heap;
     marl__replay *replay = NULL;
-    int64_t largest = (int64_t)marl__replay_episode_bytes(&shape, 9);
+    int64_t largest = (int64_t)marl__replay_episode_bytes(&format, 9);
     int32_t lengths[8] = {9, 9, 9, 9, 9, 9, 9, 9};
     uint8_t terminated[8] = {0};
     void *block = NULL;
     size_t bytes = 0;
 
     ck_ok(marl__heap_init(&heap, NULL));
-    ck_assert_int_eq(marl__replay_create(&heap, &shape, 10, 4 * largest, 4, &replay), MARL_E_ARGUMENT);
+    ck_assert_int_eq(marl__replay_create(&heap, &format, 10, 4 * largest, 4, &replay), MARL_E_ARGUMENT);
     ck_assert_ptr_null(replay);
     ck_assert_ptr_nonnull(strstr(marl_last_error(), "replay.bytes"));
-    ck_assert_int_eq(marl__replay_create(&heap, &shape, 3, 100 * largest, 4, &replay), MARL_E_ARGUMENT);
+    ck_assert_int_eq(marl__replay_create(&heap, &format, 3, 100 * largest, 4, &replay), MARL_E_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(marl_last_error(), "replay.episodes"));
-    ck_ok(marl__replay_create(&heap, &shape, 6, 100 * largest, 4, &replay));
+    ck_ok(marl__replay_create(&heap, &format, 6, 100 * largest, 4, &replay));
     ck_assert_int_eq(marl__replay_restore(replay, 7, lengths, terminated, &block, &bytes), MARL_E_MISMATCH);
     lengths[2] = 10;
     ck_assert_int_eq(marl__replay_restore(replay, 6, lengths, terminated, &block, &bytes), MARL_E_FORMAT);
@@ -242,14 +243,14 @@ START_TEST(replay_sees_impossible_numbers) {
     made own;
 
     ck_ok(marl__heap_init(&heap, NULL));
-    ck_ok(marl__replay_create(&heap, &shape, 4, 1000000, 1, &replay));
+    ck_ok(marl__replay_create(&heap, &format, 4, 1000000, 1, &replay));
     for (int kind = 0; kind < 4; kind++) {
         make(8, &own);
         if (kind == 0) own.obs[3] = NAN;
         if (kind == 1) own.actions[1] = 4;
         if (kind == 2) own.avail[5] = 2;
         if (kind == 3) own.rewards[0] = INFINITY;
-        marl__replay_add(replay, &own.episode);
+        ck_ok(marl__replay_add(replay, &own.episode));
         ck_assert_int_eq(marl__replay_check(replay), MARL_E_FORMAT);
         for (int i = 0; i < 4; i++) add(replay, i);
         ck_ok(marl__replay_check(replay));

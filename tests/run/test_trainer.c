@@ -376,11 +376,12 @@ END_TEST
 
 /* Act, environment steps, updates, evaluations and metrics: not one allocation by anybody. */
 START_TEST(a_run_allocates_nothing) {
-    static const char *const components[] = {"run/iql/lbf:5x5-2p-1f-coop", "run/qmix/matrix:two_step"};
+    static const char *const runs[][2] = {{"run/iql/lbf:5x5-2p-1f-coop", ""}, {"run/qmix/matrix:two_step", ""},
+                                          {foraging, "replay.store=f16"}, {foraging, "replay.store=state"}};
 
-    for (size_t c = 0; c < 2; c++) {
+    for (size_t c = 0; c < 4; c++) {
         marl_device *device = kit_device(NULL, 2);
-        marl_trainer *t = kit_trainer(device, components[c], "", NULL);
+        marl_trainer *t = kit_trainer(device, runs[c][0], runs[c][1], NULL);
         marl_memory before = {.struct_size = sizeof before}, after = before;
         uint64_t calls;
         marl_status status;

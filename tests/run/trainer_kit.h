@@ -136,11 +136,11 @@ KIT_UNUSED static int kit_stands_at(marl_trainer *trainer, const kit_bytes *byte
 
 /* ---- an environment of the host's: two agents, four steps an episode, one of which can go wrong ---- */
 
-enum { KIT_FINE, KIT_NAN_REWARD, KIT_NAN_OBS, KIT_FAIL };
+enum { KIT_FINE, KIT_NAN_REWARD, KIT_NAN_OBS, KIT_FAIL, KIT_FORGETS, KIT_NO_RESTORE, KIT_HUGE_OBS };
 
 typedef struct kit_trouble {
     int kind;
-    int64_t after; /* steps of environment `index` until it happens */
+    int64_t after; /* steps of environment `index` until it happens; restoring goes wrong in all of them at once */
     uint32_t index;
     int has_save, is_other; /* is_other: another hash */
     char text[64];
@@ -213,6 +213,7 @@ static marl_status kit_env_observe(void *env, const marl_view *out) {
         out->obs[2 * i + 1] = (float)(self->seed % 7);
     }
     if (out->obs && kit_is_due(self, KIT_NAN_OBS)) out->obs[3] = NAN;
+    if (out->obs && kit_is_due(self, KIT_HUGE_OBS)) out->obs[2] = 1e6f;
     if (out->state) out->state[0] = (float)self->at;
     return MARL_OK;
 }
@@ -236,7 +237,8 @@ static marl_status kit_env_restore(void *env, const void *bytes, size_t count) {
 
     if (count != sizeof values) return -1;
     memcpy(values, bytes, sizeof values);
-    if (values[1] < 0 || values[1] > 4) return -2;
+    if (values[1] < 0 || values[1] > 4 || self->trouble->kind == KIT_NO_RESTORE) return -2;
+    if (self->trouble->kind == KIT_FORGETS) values[1] = 0;
     self->steps = values[0];
     self->at = (int32_t)values[1];
     self->seed = (uint64_t)values[2];

@@ -91,7 +91,8 @@ void marl__test_batch_fill(marl__test_batch *out, const marl__team_shape *shape,
     }
     for (int32_t e = 0; e < count; e++) {
         size_t here = (size_t)lengths[e] + 1;
-        out->list[e] = (marl__episode){lengths[e], ended ? ended[e] : 1, obs, state, avail, taken, rewards, 0};
+        out->list[e] = (marl__episode){.length = lengths[e], .terminated = ended ? ended[e] : 1, .obs = obs,
+                                       .state = state, .avail = avail, .actions = taken, .rewards = rewards};
         obs += here * agents * (size_t)shape->obs;
         state += here * (size_t)shape->state;
         avail += here * agents * actions;

@@ -60,3 +60,64 @@ uint16_t marl__f32_to_f16(float value) {
     }
     return (uint16_t)(sign | shift_round(fraction | 0x800000u, 126 - exponent));
 }
+
+/* ---- many at once ---- */
+
+/* The loops below have no branches and a constant count: compilers make vectors of them at -O2 too. All forms that a
+ * number may have are computed and one is taken; a subnormal is made normal by adding a power of two in floating point
+ * and taking it away again, which is exact one way and rounds to nearest even the other, and never holds a subnormal
+ * float, so that flush-to-zero modes of the host change nothing that a half can hold. */
+enum { BLOCK = 16 };
+
+static uint32_t choose(uint32_t condition, uint32_t yes, uint32_t no) {
+    uint32_t mask = 0u - condition;
+    return (yes & mask) | (no & ~mask);
+}
+
+/* Infinities and NaNs are rare: a block that has one is done again, one by one. */
+static void widen_block(const uint16_t from[BLOCK], float to[BLOCK]) {
+    uint32_t special = 0;
+    for (int i = 0; i < BLOCK; i++) {
+        uint32_t half = from[i], exponent = half & 0x7c00u, moved = (half & 0x7fffu) << 13;
+        uint32_t small = float_bits(bits_float(moved + (113u << 23)) - 0x1p-14f);
+        uint32_t bits = choose((exponent - 1u) >> 31, small, moved + (112u << 23));
+        to[i] = bits_float(bits | (half & 0x8000u) << 16);
+        special |= exponent + 0x400u;
+    }
+    if (special & 0x8000u)
+        for (int i = 0; i < BLOCK; i++) to[i] = marl__f16_to_f32(from[i]);
+}
+
+static void narrow_block(const float from[BLOCK], uint16_t to[BLOCK]) {
+    for (int i = 0; i < BLOCK; i++) {
+        uint32_t bits = float_bits(from[i]), sign = bits >> 16 & 0x8000u, size = bits & 0x7fffffffu;
+        uint32_t small = float_bits(bits_float(size) + 0.5f) - float_bits(0.5f);
+        uint32_t normal = (size - (112u << 23) + 0xfffu + (size >> 13 & 1u)) >> 13;
+        uint32_t nan = 0x7e00u | (size >> 13 & 0x3ffu);
+        uint32_t half = choose(size < 113u << 23, small, normal);
+        half = choose(size >= 143u << 23, 0x7c00u, half);
+        half = choose(size > 0x7f800000u, nan, half);
+        to[i] = (uint16_t)(half | sign);
+    }
+}
+
+/* What is left over is done with the end of the last block once more. */
+void marl__f16_to_f32_all(size_t count, const uint16_t *from, float *to) {
+    size_t i = 0;
+    for (; i + BLOCK <= count; i += BLOCK) widen_block(from + i, to + i);
+    if (i < count && count >= BLOCK) widen_block(from + count - BLOCK, to + count - BLOCK);
+    for (; i < count && count < BLOCK; i++) to[i] = marl__f16_to_f32(from[i]);
+}
+
+void marl__f32_to_f16_all(size_t count, const float *from, uint16_t *to) {
+    size_t i = 0;
+    for (; i + BLOCK <= count; i += BLOCK) narrow_block(from + i, to + i);
+    if (i < count && count >= BLOCK) narrow_block(from + count - BLOCK, to + count - BLOCK);
+    for (; i < count && count < BLOCK; i++) to[i] = marl__f32_to_f16(from[i]);
+}
+
+int marl__fits_f16(size_t count, const float *values) {
+    uint32_t limit = float_bits(65520.0f), carried = 0;
+    for (size_t i = 0; i < count; i++) carried |= limit - 1u - (float_bits(values[i]) & 0x7fffffffu);
+    return carried >> 31 == 0;
+}
