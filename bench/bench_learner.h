@@ -15,8 +15,8 @@ typedef struct bench_team {
 extern const bench_team bench_teams[];
 extern const int bench_team_count;
 
-/* qmix or qplex as PyMARL2 sets them: GRU 64, last action and number as inputs, hypernetworks 64, TD(0.6), Adam; a mixer
- * of 32, or 4 kernels of two layers of 64. */
+/* qmix or qplex as PyMARL2 sets them: GRU 64, last action and number as inputs, hypernetworks 64, TD(0.6), Adam; a
+ * mixer of 32, or 4 kernels of two layers of 64. */
 marl_status bench_learner_create(const bench *bench, const char *algo, const marl__team_shape *shape, int32_t batch,
                                  marl__learner **out);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One learner update of QMIX or QPLEX (targets, backward, clip, optimiser) on episodes of random numbers. Cases named .../mixed
- * have episodes of different lengths, whose padding a learner on padded batches computes all the same.
+/* One learner update of QMIX or QPLEX (targets, backward, clip, optimiser) on episodes of random numbers. Cases named
+ * .../mixed have episodes of different lengths, whose padding a learner on padded batches computes all the same.
  *
  * peak_share: of the multiply-adds that the cores in use could do in that time, measured in the same run;
  * cpu_peak_share: the same by processor time, which other work on the machine does not touch. */
@@ -11,6 +11,7 @@
 #include "bench_learner.h"
 
 const bench_team bench_teams[] = {
+    {"lbf_8x8_2p", {2, 12, 6, 24, 1, 50}, 0},
     {"3m", {3, 30, 9, 48, 1, 60}, 0},
     {"5m_vs_6m", {5, 55, 12, 98, 1, 70}, 0},
     {"8m_vs_9m", {8, 85, 15, 179, 1, 120}, 0},
