@@ -77,7 +77,7 @@ endif
 lib_flags   = $(all_flags) $(jsmn_flags) $(tls_flag) -Iinclude -Isrc
 cli_flags   = $(all_flags) -Iinclude -Icli
 bench_flags = $(all_flags) -Iinclude -Isrc -Ibench
-test_flags  = $(all_flags) $(check_cflags) -Iinclude -Isrc -Itests
+test_flags  = $(all_flags) $(check_cflags) -include tests/support/no_marks.h -Iinclude -Isrc -Itests
 
 check_cflags = $(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
 check_libs   = $(shell $(PKG_CONFIG) --libs check 2>/dev/null || echo -lcheck -lsubunit -lrt)

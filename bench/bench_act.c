@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench_qmix.h"
+#include "bench_learner.h"
 
 enum { CALLS = 16 };
 
@@ -72,7 +72,7 @@ static void measure_acting(bench *bench, const char *name, const marl__team_shap
     const bench_times *times = NULL;
     marl__learner *learner = NULL;
     acting a = {.teams = teams};
-    marl_status status = bench_qmix_create(bench, shape, 1, &learner);
+    marl_status status = bench_learner_create(bench, "qmix", shape, 1, &learner);
 
     if (status == MARL_OK) {
         a.agent = marl__learner_agent(learner);

@@ -46,12 +46,14 @@ static void measure_training(bench *bench, const char *name, const char *algo, c
 }
 
 void bench_train(bench *bench) {
-    static const char *const presets[] = {"epymarl", "quick", "tuned"};
+    static const struct { const char *algo, *preset; } runs[] = {
+        {"qmix", "epymarl"}, {"qmix", "quick"}, {"qmix", "tuned"}, {"qplex", "tuned"},
+    };
     static const char env[] = "lbf:8x8-2p-2f-coop";
 
-    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
+    for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
         char name[96];
-        snprintf(name, sizeof name, "train/qmix/%s/%s", env, presets[i]);
-        if (bench_wants(bench, name, 0)) measure_training(bench, name, "qmix", env, presets[i]);
+        snprintf(name, sizeof name, "train/%s/%s/%s", runs[i].algo, env, runs[i].preset);
+        if (bench_wants(bench, name, 0)) measure_training(bench, name, runs[i].algo, env, runs[i].preset);
     }
 }

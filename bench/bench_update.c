@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One learner update of QMIX (targets, backward, clip, optimiser) on episodes of random numbers. Cases named .../mixed
- * have episodes of different lengths, whose padding a learner on padded batches computes all the same.
+/* One learner update of QMIX or QPLEX (targets, backward, clip, optimiser) on episodes of random numbers. Cases named
+ * .../mixed have episodes of different lengths, whose padding a learner on padded batches computes all the same.
  *
  * peak_share: of the multiply-adds that the cores in use could do in that time, measured in the same run;
  * cpu_peak_share: the same by processor time, which other work on the machine does not touch. */
@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench_qmix.h"
+#include "bench_learner.h"
 
 const bench_team bench_teams[] = {
+    {"lbf_8x8_2p", {2, 12, 6, 24, 1, 50}, 0},
     {"3m", {3, 30, 9, 48, 1, 60}, 0},
     {"5m_vs_6m", {5, 55, 12, 98, 1, 70}, 0},
     {"8m_vs_9m", {8, 85, 15, 179, 1, 120}, 0},
@@ -18,20 +19,43 @@ const bench_team bench_teams[] = {
 };
 const int bench_team_count = sizeof bench_teams / sizeof bench_teams[0];
 
-marl_status bench_qmix_create(const bench *bench, const marl__team_shape *shape, int32_t batch, marl__learner **out) {
-    static const char *const settings[][2] = {
-        {"net", "gru"}, {"net.hidden_dim", "64"}, {"share", "shared"}, {"agent_id", "onehot"}, {"last_action", "1"},
-        {"mixer.embed_dim", "32"}, {"mixer.hypernet_embed", "64"}, {"mixer.hypernet_layers", "2"},
-        {"optimizer", "adam"}, {"lr", "0.001"}, {"td_lambda", "0.6"}, {"loss_factor", "0.5"}, {"grad_norm_clip", "10"},
-    };
+enum { BATCH_MAX = 128 };
+
+typedef struct setting {
+    const char *key, *value;
+} setting;
+
+static const setting common[] = {
+    {"net", "gru"}, {"net.hidden_dim", "64"}, {"share", "shared"}, {"agent_id", "onehot"}, {"last_action", "1"},
+    {"mixer.hypernet_embed", "64"}, {"optimizer", "adam"}, {"lr", "0.001"}, {"td_lambda", "0.6"},
+    {"loss_factor", "0.5"}, {"grad_norm_clip", "10"},
+};
+static const setting of_qmix[] = {{"mixer.embed_dim", "32"}, {"mixer.hypernet_layers", "2"}};
+static const setting of_qplex[] = {{"mixer.kernels", "4"}, {"mixer.adv_layers", "2"}, {"mixer.adv_embed", "64"}};
+
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+static marl_status apply(marl_config *config, const setting *settings, size_t count) {
+    marl_status status = MARL_OK;
+    for (size_t i = 0; status == MARL_OK && i < count; i++)
+        status = marl_config_set(config, settings[i].key, settings[i].value);
+    return status;
+}
+
+marl_status bench_learner_create(const bench *bench, const char *algo, const marl__team_shape *shape, int32_t batch,
+                                 marl__learner **out) {
     const marl__algo_type *type = NULL;
     marl_config *config = NULL;
-    marl_status status = marl_config_create(NULL, "run/qmix", &config);
+    char component[64];
+    marl_status status;
 
     *out = NULL;
-    for (size_t i = 0; status == MARL_OK && i < sizeof settings / sizeof settings[0]; i++)
-        status = marl_config_set(config, settings[i][0], settings[i][1]);
-    if (status == MARL_OK) status = marl__algo_type_find("qmix", &type);
+    snprintf(component, sizeof component, "run/%s", algo);
+    status = marl_config_create(NULL, component, &config);
+    if (status == MARL_OK) status = apply(config, common, COUNT(common));
+    if (status == MARL_OK && !strcmp(algo, "qmix")) status = apply(config, of_qmix, COUNT(of_qmix));
+    if (status == MARL_OK && !strcmp(algo, "qplex")) status = apply(config, of_qplex, COUNT(of_qplex));
+    if (status == MARL_OK) status = marl__algo_type_find(algo, &type);
     if (status == MARL_OK) status = type->create(bench->device, type, config, shape, batch, 1, 0, out);
     marl_config_destroy(config);
     return status;
@@ -126,11 +150,11 @@ static void report_update(bench *bench, const char *name, const update *u, const
     bench_report_times(bench, name, "cpu_peak_share", times->cpu, times->count, gflop / peak, 1);
 }
 
-static void measure_update(bench *bench, const char *name, const marl__team_shape *shape, int32_t count,
-                           const int32_t *lengths) {
+static void measure_update(bench *bench, const char *name, const char *algo, const marl__team_shape *shape,
+                           int32_t count, const int32_t *lengths) {
     update u = {0};
     const bench_times *times = NULL;
-    marl_status status = bench_qmix_create(bench, shape, count, &u.learner);
+    marl_status status = bench_learner_create(bench, algo, shape, count, &u.learner);
 
     if (status == MARL_OK && batch_fill(&u.batch, shape, count, lengths)) {
         double peak = bench_fma_peak();
@@ -153,19 +177,23 @@ static void set_lengths(const bench *bench, int32_t limit, int32_t count, int is
     }
 }
 
-void bench_update(bench *bench) {
-    static const int32_t batches[] = {32, 128};
-    int32_t lengths[128];
+static void run_case(bench *bench, const char *algo, const bench_team *team, int32_t batch, int is_mixed) {
+    int32_t lengths[BATCH_MAX];
+    char name[64];
 
-    for (int t = 0; t < bench_team_count; t++)
-        for (int b = 0; b < 2; b++)
+    snprintf(name, sizeof name, "update/%s/%s/B%d%s", algo, team->name, (int)batch, is_mixed ? "/mixed" : "");
+    if (!bench_wants(bench, name, team->is_large)) return;
+    set_lengths(bench, team->shape.episode_limit, batch, is_mixed, lengths);
+    measure_update(bench, name, algo, &team->shape, batch, lengths);
+}
+
+void bench_update(bench *bench) {
+    static const char *const algos[] = {"qmix", "qplex"};
+
+    for (size_t a = 0; a < COUNT(algos); a++)
+        for (int t = 0; t < bench_team_count; t++)
             for (int is_mixed = 0; is_mixed < 2; is_mixed++) {
-                const bench_team *team = &bench_teams[t];
-                char name[64];
-                snprintf(name, sizeof name, "update/qmix/%s/B%d%s", team->name, (int)batches[b],
-                         is_mixed ? "/mixed" : "");
-                if (!bench_wants(bench, name, team->is_large)) continue;
-                set_lengths(bench, team->shape.episode_limit, batches[b], is_mixed, lengths);
-                measure_update(bench, name, &team->shape, batches[b], lengths);
+                run_case(bench, algos[a], &bench_teams[t], BATCH_MAX / 4, is_mixed);
+                run_case(bench, algos[a], &bench_teams[t], BATCH_MAX, is_mixed);
             }
 }

@@ -32,7 +32,7 @@ static marl_status build(marl__actor *actor, const marl__params *params) {
     actor->obs = marl__input(g, "obs", MARL__AGENT, agent->obs, MARL__F32);
     actor->last = agent->last_action ? marl__input(g, "last_action", MARL__AGENT, 1, MARL__I32) : -1;
     actor->h0 = agent->net.hidden > 0 ? marl__state(g, "hidden", MARL__FIRST, agent->net.hidden) : -1;
-    marl__net_values values = {.h0 = actor->h0, .reset = -1};
+    marl__net_values values = {.x = -1, .h0 = actor->h0, .reset = -1};
     marl__agent_build(agent, g, actor->slot, actor->obs, actor->last, &values, 0);
     actor->values = values.out;
     actor->h = values.h;

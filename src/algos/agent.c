@@ -22,13 +22,17 @@ marl_status marl__agent_declare(const marl_config *config, const marl__team_shap
     return marl__net_declare(marl__config_text(config, "net"), config, "net.", sizes, params, &out->net);
 }
 
-void marl__agent_build(const marl__agent *agent, marl__graph *graph, int32_t slot, marl__val obs, marl__val last,
-                       marl__net_values *values, int32_t keep) {
+static marl__val join_inputs(const marl__agent *agent, marl__graph *graph, marl__val obs, marl__val last) {
     marl__val parts[3] = {obs, -1, -1};
     int32_t count = 1;
     if (agent->last_action) parts[count++] = marl__one_hot(graph, last, agent->actions);
     if (agent->agent_id) parts[count++] = marl__agent_id(graph);
-    values->x = marl__concat(graph, parts, count);
+    return marl__concat(graph, parts, count);
+}
+
+void marl__agent_build(const marl__agent *agent, marl__graph *graph, int32_t slot, marl__val obs, marl__val last,
+                       marl__net_values *values, int32_t keep) {
+    if (values->x < 0) values->x = join_inputs(agent, graph, obs, last);
     if (keep) marl__keep(graph, values->x, "agent_inputs");
     marl__net_build(&agent->net, graph, slot, values);
 }

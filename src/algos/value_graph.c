@@ -53,8 +53,9 @@ static void build_inputs(builder *b) {
 static void build_agents(builder *b) {
     const marl__agent *agent = b->spec->agent;
     marl__value_graph *at = b->at;
-    b->online = b->target = (marl__net_values){.h0 = -1, .reset = -1};
+    b->online = b->target = (marl__net_values){.x = -1, .h0 = -1, .reset = -1};
     marl__agent_build(agent, b->g, at->target_slot, at->obs, at->last, &b->target, 0);
+    b->online.x = b->target.x;
     marl__agent_build(agent, b->g, at->online_slot, at->obs, at->last, &b->online, b->spec->keep);
     b->online_greedy = marl__argmax(b->g, b->online.out, at->avail);
     b->target_greedy = marl__argmax(b->g, b->target.out, at->avail);

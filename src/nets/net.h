@@ -62,7 +62,7 @@ void marl__net_build(const marl__net *net, marl__graph *graph, int32_t slot, mar
 enum marl__mixer_kind {
     MARL__MIXER_NONE, MARL__MIXER_VDN, MARL__MIXER_QMIX, MARL__MIXER_QPLEX, MARL__MIXER_QTRAN
 };
-enum { MARL__MIXER_KERNELS = 16, MARL__MIXER_PARAMS = 8 + MARL__MIXER_KERNELS * 18 };
+enum { MARL__MIXER_KERNELS = 16, MARL__MIXER_PARAMS = 32 };
 
 typedef struct marl__mixer_shape {
     int32_t agents, actions, state; /* N, A, S */

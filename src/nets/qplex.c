@@ -7,8 +7,11 @@
  *   Q_tot = sum_i q'_i + sum_i (lambda_i - 1) stop_gradient(q'_i - m'_i)
  *
  * As a value this is sum m' + sum lambda (q' - m'), so no agent can raise the team's value but by its own best action;
- * as a derivative it is w_i. Made of the common ops: its parts are a few columns a team, and the products before them
- * are what costs. Names as in PyMARL2. */
+ * as a derivative it is w_i. Made of the common ops but for the sum over kernels.
+ *
+ * The kernels' networks are alike, so their layers stand side by side: the first, which all read the same input, is one
+ * weight with the rows of all kernels, a later one has a group a kernel and works on blocks of columns. Names as in
+ * PyMARL2 without the kernel's number: si_weight.key_extractors.0 holds the first layers of all keys. */
 #include <stdio.h>
 
 #include "core/config/config.h"
@@ -25,17 +28,16 @@ static const marl__key keys[] = {
 const marl__key_table marl__qplex_keys = MARL__KEY_TABLE(keys);
 
 /* Where parameters stand: weights and biases of two layers of hyper_w and hyper_v, then of up to three layers of each
- * network of each kernel. */
-enum { HEAD_W = 0, HEAD_V = 4, KERNELS = 8, LAYERS_MAX = 3 };
+ * network of the kernels. */
+enum { HEAD_W = 0, HEAD_V = 4, EXTRACTORS = 8, LAYERS_MAX = 3 };
 enum extractor { KEY, AGENTS, ACTION, EXTRACTOR_COUNT };
 
 static const float least = 1e-10f; /* so that no weight is 0 */
 
-_Static_assert(KERNELS + MARL__MIXER_KERNELS * EXTRACTOR_COUNT * LAYERS_MAX * 2 <= MARL__MIXER_PARAMS,
-               "room for the parameters of the most kernels");
+_Static_assert(EXTRACTORS + EXTRACTOR_COUNT * LAYERS_MAX * 2 <= MARL__MIXER_PARAMS, "room for all parameters");
 
-static int32_t place_of(const marl__mixer *mixer, int32_t extractor, int32_t kernel, int32_t layer) {
-    return KERNELS + ((extractor * mixer->kernels + kernel) * LAYERS_MAX + layer) * 2;
+static int32_t place_of(int32_t extractor, int32_t layer) {
+    return EXTRACTORS + (extractor * LAYERS_MAX + layer) * 2;
 }
 
 static void declare_head(marl__mixer *mixer, marl__params *params, const char *name, int32_t *at) {
@@ -46,18 +48,21 @@ static void declare_head(marl__mixer *mixer, marl__params *params, const char *n
     marl__declare_linear(params, full, 1, mixer->hyper, mixer->shape.agents, MARL__GAIN_DEFAULT, &at[2], &at[3]);
 }
 
-static void declare_extractor(marl__mixer *mixer, marl__params *params, int32_t extractor, int32_t kernel) {
+/* Rows of the first layer are those of kernel 0, then of kernel 1, ...; its length, on which the initial values
+ * depend, is that of one kernel's. */
+static void declare_extractor(marl__mixer *mixer, marl__params *params, int32_t extractor) {
     static const char *const names[EXTRACTOR_COUNT] = {"key", "agents", "action"};
     const marl__mixer_shape *shape = &mixer->shape;
-    int32_t in = shape->state + (extractor == ACTION ? shape->agents * shape->actions : 0);
+    int32_t in = shape->state + (extractor == ACTION ? shape->agents * shape->actions : 0), kernels = mixer->kernels;
     char name[64], place[16] = "";
     for (int32_t layer = 0; layer < mixer->adv_layers; layer++) {
-        int is_last = layer == mixer->adv_layers - 1;
+        int is_first = layer == 0, is_last = layer == mixer->adv_layers - 1;
         int32_t out = !is_last ? mixer->adv_embed : extractor == KEY ? 1 : shape->agents;
-        int32_t *at = &mixer->params[place_of(mixer, extractor, kernel, layer)];
+        int32_t *at = &mixer->params[place_of(extractor, layer)];
         if (mixer->adv_layers > 1) snprintf(place, sizeof place, ".%d", (int)(2 * layer));
-        snprintf(name, sizeof name, "si_weight.%s_extractors.%d%s", names[extractor], (int)kernel, place);
-        marl__declare_linear(params, name, 1, in, out, MARL__GAIN_DEFAULT, &at[0], &at[1]);
+        snprintf(name, sizeof name, "si_weight.%s_extractors%s", names[extractor], place);
+        marl__declare_linear(params, name, is_first ? 1 : kernels, in, is_first ? kernels * out : out,
+                             MARL__GAIN_DEFAULT, &at[0], &at[1]);
         in = out;
     }
 }
@@ -73,9 +78,7 @@ void marl__qplex_declare(const marl_config *config, const char *prefix, marl__pa
         declare_head(mixer, params, "hyper_w_final", &mixer->params[HEAD_W]);
         declare_head(mixer, params, "V", &mixer->params[HEAD_V]);
     }
-    for (int32_t extractor = 0; extractor < EXTRACTOR_COUNT; extractor++)
-        for (int32_t kernel = 0; kernel < mixer->kernels; kernel++)
-            declare_extractor(mixer, params, extractor, kernel);
+    for (int32_t extractor = 0; extractor < EXTRACTOR_COUNT; extractor++) declare_extractor(mixer, params, extractor);
 }
 
 static marl__val build_head(marl__graph *g, int32_t slot, marl__val state, const int32_t *at) {
@@ -88,10 +91,11 @@ static marl__val positive(marl__graph *g, marl__val x) {
     return marl__affine(g, marl__unary(g, MARL__ABS, x), 1.0f, least);
 }
 
+/* (TEAM, kernels times the width of one's output) */
 static marl__val build_extractor(const marl__mixer *mixer, marl__graph *g, int32_t slot, marl__val x,
-                                 int32_t extractor, int32_t kernel) {
+                                 int32_t extractor) {
     for (int32_t layer = 0; layer < mixer->adv_layers; layer++) {
-        const int32_t *at = &mixer->params[place_of(mixer, extractor, kernel, layer)];
+        const int32_t *at = &mixer->params[place_of(extractor, layer)];
         int is_last = layer == mixer->adv_layers - 1;
         int32_t end = extractor == KEY ? MARL__IDENTITY : MARL__SIGMOID;
         x = marl__build_linear(g, slot, x, at[0], at[1], is_last ? end : MARL__RELU);
@@ -99,19 +103,14 @@ static marl__val build_extractor(const marl__mixer *mixer, marl__graph *g, int32
     return x;
 }
 
-/* lambda (AGENT, 1) */
+/* lambda (TEAM, N) */
 static marl__val build_weights(const marl__mixer *mixer, marl__graph *g, int32_t slot,
                                const marl__mixer_values *values) {
-    marl__val both[] = {values->state, values->joint}, state_and_joint = marl__concat(g, both, 2), sum = -1;
-    for (int32_t kernel = 0; kernel < mixer->kernels; kernel++) {
-        marl__val key = positive(g, build_extractor(mixer, g, slot, values->state, KEY, kernel));
-        marl__val agents = build_extractor(mixer, g, slot, values->state, AGENTS, kernel);
-        marl__val action = build_extractor(mixer, g, slot, state_and_joint, ACTION, kernel);
-        marl__val product = marl__view(g, marl__binary(g, MARL__MUL, agents, action), MARL__AGENT, 1);
-        product = marl__binary(g, MARL__MUL, product, marl__spread(g, key));
-        sum = sum < 0 ? product : marl__binary(g, MARL__ADD, sum, product);
-    }
-    return sum;
+    marl__val both[] = {values->state, values->joint};
+    marl__val key = build_extractor(mixer, g, slot, values->state, KEY);
+    marl__val agents = build_extractor(mixer, g, slot, values->state, AGENTS);
+    marl__val action = build_extractor(mixer, g, slot, marl__concat(g, both, 2), ACTION);
+    return marl__qplex_weights(g, key, agents, action);
 }
 
 void marl__qplex_build(const marl__mixer *mixer, marl__graph *g, int32_t slot, marl__mixer_values *values) {
@@ -124,9 +123,10 @@ void marl__qplex_build(const marl__mixer *mixer, marl__graph *g, int32_t slot, m
     }
     values->sum = marl__sum_agents(g, marl__view(g, q, MARL__AGENT, 1));
     marl__val gap = marl__stop_gradient(g, marl__binary(g, MARL__SUB, q, best));
-    values->weights = build_weights(mixer, g, slot, values);
-    marl__val weights = mixer->minus_one ? marl__affine(g, values->weights, 1.0f, -1.0f) : values->weights;
-    marl__val weighted = marl__binary(g, MARL__MUL, marl__view(g, gap, MARL__AGENT, 1), weights);
-    values->advantage = marl__sum_agents(g, weighted);
+    marl__val lambda = build_weights(mixer, g, slot, values);
+    values->weights = marl__view(g, lambda, MARL__AGENT, 1);
+    marl__val weights = mixer->minus_one ? marl__affine(g, lambda, 1.0f, -1.0f) : lambda;
+    marl__val weighted = marl__binary(g, MARL__MUL, gap, weights);
+    values->advantage = marl__sum_agents(g, marl__view(g, weighted, MARL__AGENT, 1));
     values->total = marl__binary(g, MARL__ADD, values->sum, values->advantage);
 }

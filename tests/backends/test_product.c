@@ -20,7 +20,7 @@ enum { ISA_COUNT = 3, GAP = 3 };
 typedef struct shape { int32_t N, K; } shape;
 static const shape shapes[] = {
     {1, 1}, {7, 3}, {12, 64}, {15, 600}, {16, 16}, {17, 2}, {33, 17}, {48, 5}, {64, 98}, {65, 33}, {100, 31}, {112, 9},
-    {160, 64}, {192, 64}, {5, 0},
+    {160, 64}, {192, 64}, {5, 0}, {1, 66}, {2, 64}, {4, 31}, {5, 64}, {8, 6},
 };
 enum { SHAPE_COUNT = sizeof shapes / sizeof shapes[0] };
 
@@ -128,7 +128,7 @@ static int is_wrong(int isa, float found, float chain, double exact, double magn
 }
 
 START_TEST(elements_are_one_chain) {
-    enum { M = 11 };
+    enum { M = 27 };
     int isa = _i / SHAPE_COUNT, wrong = 0;
     const marl__products *products = products_of(isa);
     if (!products) return;

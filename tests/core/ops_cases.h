@@ -40,7 +40,7 @@ enum { SHAPE_COUNT = sizeof shapes / sizeof shapes[0] };
 /* Cases ------------------------------------------------------------------------------------------------------------ */
 
 /* Numbers of columns of a leaf. */
-typedef enum dim { DIM_1, DIM_A, DIM_B, DIM_3A, DIM_AGENTS, DIM_AGENTS_B } dim;
+typedef enum dim { DIM_1, DIM_A, DIM_B, DIM_3A, DIM_AGENTS, DIM_AGENTS_B, DIM_BLOCKS_A } dim;
 
 /* Row space of a leaf that is a parameter: a weight (rows, cols) or a vector (rows). */
 enum { WEIGHT = 100, VECTOR };
@@ -97,6 +97,7 @@ static int32_t dim_of(const shape *s, dim d) {
     case DIM_3A: return 3 * s->A;
     case DIM_AGENTS: return s->agents;
     case DIM_AGENTS_B: return s->agents * s->B;
+    case DIM_BLOCKS_A: return s->groups * s->A;
     default: return 1;
     }
 }
@@ -119,9 +120,11 @@ static int32_t rows_of_space(const shape *s, int32_t space) {
 
 static int is_param(const leaf_spec *spec) { return spec->space >= WEIGHT; }
 
-/* Parameters are grouped where the rows they meet are an agent's: in the space of the first leaf. */
+static int has_blocks(const op_case *c) { return c->leaves[0].cols == DIM_BLOCKS_A; }
+
+/* Parameters are grouped where the rows they meet are an agent's, in the space of the first leaf, or in blocks. */
 static int32_t groups_of(const op_case *c, const shape *s) {
-    return c->leaves[0].space == MARL__AGENT ? s->groups : 1;
+    return c->leaves[0].space == MARL__AGENT || has_blocks(c) ? s->groups : 1;
 }
 
 /* Naive references ------------------------------------------------------------------------------------------------ */
@@ -162,15 +165,21 @@ static double function_of(int32_t kind, double x) {
     }
 }
 
+/* Columns [first, first + N) of a row, from columns [from, from + K) of x. */
+static void ref_linear_row(const world *w, double *out, int32_t row, int32_t group, int32_t N, int32_t K) {
+    int32_t first = has_blocks(w->c) ? group * N : 0, from = has_blocks(w->c) ? group * K : 0;
+    for (int32_t o = 0; o < N; o++) {
+        double sum = has(w, 2) ? param_at(w, 2, group, N, o, 0) : 0;
+        for (int32_t k = 0; k < K; k++) sum += param_at(w, 1, group, N, o, k) * at(w, 0, row, from + k);
+        out[row * w->out_cols + first + o] = function_of(w->c->kind, sum);
+    }
+}
+
 static void ref_linear(const world *w, double *out) {
+    int32_t blocks = has_blocks(w->c) ? w->s->groups : 1, N = w->out_cols / blocks, K = w->leaves[0].cols / blocks;
     for (int32_t row = 0; row < w->out_rows; row++)
-        for (int32_t o = 0; o < w->out_cols; o++) {
-            int32_t group = group_of_row(w, row);
-            double sum = has(w, 2) ? param_at(w, 2, group, w->out_cols, o, 0) : 0;
-            for (int32_t k = 0; k < w->leaves[0].cols; k++)
-                sum += param_at(w, 1, group, w->out_cols, o, k) * at(w, 0, row, k);
-            out[row * w->out_cols + o] = function_of(w->c->kind, sum);
-        }
+        for (int32_t block = 0; block < blocks; block++)
+            ref_linear_row(w, out, row, has_blocks(w->c) ? block : group_of_row(w, row), N, K);
 }
 
 /* Row of slot t, team b, agent i; row of h0. */
@@ -334,6 +343,17 @@ static void ref_qmix_mix(const world *w, double *out) {
     }
 }
 
+static void ref_qplex_weights(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t i = 0; i < w->s->agents; i++) {
+            double sum = 0;
+            for (int32_t k = 0; k < w->s->B; k++)
+                sum += (fabs(at(w, 0, row, k)) + 1e-10) * at(w, 1, row, k * w->s->agents + i) *
+                       at(w, 2, row, k * w->s->agents + i);
+            out[row * w->s->agents + i] = sum;
+        }
+}
+
 enum { TD_GAMMA_PERCENT = 90, TD_LAMBDA_PERCENT = 60 };
 static const double td_gamma = (double)(TD_GAMMA_PERCENT / 100.0f), td_lambda = (double)(TD_LAMBDA_PERCENT / 100.0f);
 
@@ -412,6 +432,7 @@ BUILD(build_argmax, marl__argmax(g, in[0], in[1]))
 BUILD(build_sum_rows, marl__sum_rows(g, in[0]))
 BUILD(build_spread_rows, marl__spread_rows(g, in[0], self->kind))
 BUILD(build_qmix_mix, marl__qmix_mix(g, in[0], in[1], in[2], in[3], in[4]))
+BUILD(build_qplex_weights, marl__qplex_weights(g, in[0], in[1], in[2]))
 BUILD(build_td_target, marl__td_target(g, in[0], in[1], in[2], in[3], self->kind ? MARL__TD_N_STEP : MARL__TD_LAMBDA,
                                        self->kind, (float)td_gamma, (float)td_lambda))
 BUILD(build_td_loss, marl__td_loss(g, in[0], in[1], in[2], in[3]))
@@ -445,6 +466,9 @@ static const op_case cases[] = {
     LINEAR("linear sigmoid", MARL__SIGMOID),
     {"linear without bias", build_linear, ref_linear, MARL__IDENTITY, 0, {X(DIM_A), W, ABSENT}},
     {"linear of teams", build_linear, ref_linear, MARL__RELU, 0, {IN("x", MARL__TEAM, DIM_A), W, BIAS}},
+    {"linear in blocks", build_linear, ref_linear, MARL__RELU, 0, {IN("x", MARL__TEAM, DIM_BLOCKS_A), W, BIAS}},
+    {"linear in blocks of agents", build_linear, ref_linear, MARL__SIGMOID, 0,
+     {IN("x", MARL__AGENT, DIM_BLOCKS_A), W, BIAS}},
     {"gru", build_gru, ref_gru, 0, 0, {GATES, X0, RESET}},
     {"gru without reset", build_gru, ref_gru, 0, 0, {GATES, X0, ABSENT}},
     {"gru without h0", build_gru, ref_gru, 0, 0, {GATES, ABSENT, RESET}},
@@ -496,6 +520,8 @@ static const op_case cases[] = {
     {"qmix_mix", build_qmix_mix, ref_qmix_mix, 0, 0,
      {IN("q", MARL__TEAM, DIM_AGENTS), IN("w1", MARL__TEAM, DIM_AGENTS_B), IN("b1", MARL__TEAM, DIM_B),
       IN("w2", MARL__TEAM, DIM_B), IN("b2", MARL__TEAM, DIM_1)}},
+    {"qplex_weights", build_qplex_weights, ref_qplex_weights, 0, 0,
+     {IN("key", MARL__TEAM, DIM_B), IN("agents", MARL__TEAM, DIM_AGENTS_B), IN("action", MARL__TEAM, DIM_AGENTS_B)}},
     TD("td_target lambda", MARL__TEAM, 0),
     TD("td_target lambda of agents", MARL__AGENT, 0),
     TD("td_target one step", MARL__TEAM, 1),

@@ -168,9 +168,9 @@ START_TEST(test_qplex_known_numbers) {
     memset(r->version.flat, 0, r->params->floats * sizeof(float)); /* the state says nothing */
     memcpy(rig_param(r, "mixer.hyper_w_final.2.bias"), w, sizeof w);
     memcpy(rig_param(r, "mixer.V.2.bias"), v, sizeof v);
-    memcpy(rig_param(r, "mixer.si_weight.key_extractors.0.bias"), &key, sizeof key);
-    memcpy(rig_param(r, "mixer.si_weight.agents_extractors.0.bias"), agents, sizeof agents);
-    memcpy(rig_param(r, "mixer.si_weight.action_extractors.0.bias"), action, sizeof action);
+    memcpy(rig_param(r, "mixer.si_weight.key_extractors.bias"), &key, sizeof key);
+    memcpy(rig_param(r, "mixer.si_weight.agents_extractors.bias"), agents, sizeof agents);
+    memcpy(rig_param(r, "mixer.si_weight.action_extractors.bias"), action, sizeof action);
     marl__version_pack_all(r->params, &r->version);
     float *q = rig_data(r, m.q), *best = rig_data(r, m.values.best);
     q[0] = 1.0f, q[1] = 2.0f, best[0] = 1.5f, best[1] = 2.0f;
@@ -222,7 +222,7 @@ START_TEST(test_qplex_greedy_actions_agree) {
             ck_assert_float_le(total[j], top + 1e-5f);
             strictly += total[j] < top - 1e-3f;
         }
-        float *lambda_bias = rig_param(r, "mixer.si_weight.key_extractors.0.2.bias");
+        float *lambda_bias = rig_param(r, "mixer.si_weight.key_extractors.2.bias");
         *lambda_bias += 5.0f;
         marl__exec_run(r->exec, 0);
         ck_assert_float_eq_tol(total[greedy], top, 1e-5f);

@@ -290,16 +290,28 @@ void marl__golden_finish(marl__golden *golden) {
 
 /* ---- names ---- */
 
+/* QPLEX: "mixer.si_weight.key_extractors.3.2.bias" is the kernel 3 of "mixer.si_weight.key_extractors.2.bias". */
+static int kernel_name(const char *recorded, char *out, size_t bytes, int32_t *copy) {
+    static const char list[] = "_extractors.";
+    const char *number = strstr(recorded, list);
+    char *end = NULL;
+    if (!number) return 0;
+    number += sizeof list - 1;
+    *copy = (int32_t)strtol(number, &end, 10);
+    snprintf(out, bytes, "%.*s%s", (int)(number - 1 - recorded), recorded, end);
+    return 1;
+}
+
 void marl__golden_param_name(const marl__params *params, const char *recorded_name, char *out, size_t bytes,
-                             int32_t *is_target, int32_t *group) {
+                             int32_t *is_target, int32_t *copy) {
     static const struct { const char *theirs, *ours; } names[] = {
         {"hyper_w_1", "hyper_w1"}, {"hyper_w_final", "hyper_w2"}, {"hyper_b_1", "hyper_b1"}, {"V", "hyper_b2"}};
-    *group = -1;
+    *copy = -1;
     *is_target = !strncmp(recorded_name, "target_", 7);
     const char *at = recorded_name + (*is_target ? 7 : 0);
     if (!strncmp(at, "agent.agents.", 13)) {
         char *end = NULL;
-        *group = (int32_t)strtol(at + 13, &end, 10);
+        *copy = (int32_t)strtol(at + 13, &end, 10);
         snprintf(out, bytes, "agent%s", end);
         return;
     }
@@ -307,6 +319,7 @@ void marl__golden_param_name(const marl__params *params, const char *recorded_na
         snprintf(out, bytes, "%s", at);
         return;
     }
+    if (kernel_name(at, out, bytes, copy)) return;
     at += 6;
     size_t word = strcspn(at, ".");
     const char *rest = at + word;
@@ -318,4 +331,17 @@ void marl__golden_param_name(const marl__params *params, const char *recorded_na
             break;
         }
     snprintf(out, bytes, "mixer.%.*s%s%s", (int)word, at, has_digit ? "" : ".0", rest);
+}
+
+int32_t marl__golden_find_param(marl__golden *golden, const marl__params *params, const char *recorded, size_t count,
+                                int32_t *is_target, size_t *first) {
+    char name[128];
+    int32_t copy = -1;
+    marl__golden_param_name(params, recorded, name, sizeof name, is_target, &copy);
+    int32_t index = marl__params_find(params, name);
+    size_t has = index < 0 ? 0 : params->list[index].count;
+    *first = copy < 0 ? 0 : (size_t)copy * count;
+    if (index >= 0 && count > 0 && (copy < 0 ? count == has : has % count == 0 && *first + count <= has)) return index;
+    marl__golden_fault(golden, "there is no parameter \"%s\" with %zu numbers for %s", name, count, recorded);
+    return -1;
 }

@@ -95,9 +95,13 @@ const char *marl__golden_one_step_skip(const marl__golden *golden);
 /* Whether an episode of the case was cut off before the longest one ended. */
 int marl__golden_is_cut_short(const marl__golden *golden);
 /* Name of one of our parameters for a recorded one, which is the same where params has it, or another spelling:
- * "target_mixer.V.2.bias" -> "mixer.hyper_b2.2.bias" of qmix. Whether it belongs to the target net; *group: the copy,
- * where every agent has one ("agent.agents.1.fc1.bias"), else -1. */
+ * "target_mixer.V.2.bias" -> "mixer.hyper_b2.2.bias" of qmix. Whether it belongs to the target net; *copy: which one,
+ * where ours holds those of every agent ("agent.agents.1.fc1.bias") or kernel ("key_extractors.1.0.bias"), else -1. */
 void marl__golden_param_name(const marl__params *params, const char *recorded, char *out, size_t bytes,
-                             int32_t *is_target, int32_t *group);
+                             int32_t *is_target, int32_t *copy);
+/* Which of our parameters' numbers a recorded array of some numbers is: index of the parameter, and the first number
+ * in it. -1 and a fault if there is no such parameter or it has another size. */
+int32_t marl__golden_find_param(marl__golden *golden, const marl__params *params, const char *recorded, size_t count,
+                                int32_t *is_target, size_t *first);
 
 #endif

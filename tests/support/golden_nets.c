@@ -172,14 +172,18 @@ static void layer_name(rig *r, const char *recorded, char *out, size_t bytes) {
     snprintf(out, bytes, "fc%d%s", layer, strrchr(recorded, '.'));
 }
 
-static int32_t find_param(rig *r, const char *recorded) {
+/* Our parameter that an array belongs to, "param." or "grad." before its name; *first: of its numbers the array's. */
+static const marl__param *find_param(rig *r, const char *array, size_t *count, size_t *first) {
     char name[128];
-    int32_t is_target = 0, group = -1;
-    if (!strncmp(recorded, "net.mlp.", 8)) layer_name(r, recorded, name, sizeof name);
-    else marl__golden_param_name(r->params, recorded, name, sizeof name, &is_target, &group);
-    int32_t index = marl__params_find(r->params, name);
-    if (index < 0) marl__golden_fault(r->golden, "there is no parameter \"%s\" for %s", name, recorded);
-    return index;
+    const char *recorded = strchr(array, '.') + 1;
+    int32_t is_target = 0;
+    *count = marl__golden_count(r->golden, array);
+    if (!strncmp(recorded, "net.mlp.", 8)) {
+        layer_name(r, recorded, name, sizeof name);
+        recorded = name;
+    }
+    int32_t index = marl__golden_find_param(r->golden, r->params, recorded, *count, &is_target, first);
+    return index < 0 ? NULL : &r->params->list[index];
 }
 
 /* A parameter the published net holds and never uses has no recorded gradient. */
@@ -189,31 +193,30 @@ static int is_unused(rig *r, const char *recorded) {
     return marl__golden_count(r->golden, gradient) == 0;
 }
 
-/* Values of all parameters; one that the file lacks is a fault. */
+/* Values of all parameters; a number that the file lacks is a fault. */
 static void read_params(rig *r) {
-    int32_t set = 0;
+    size_t set = 0, all = 0;
     for (int32_t i = 0; marl__golden_array(r->golden, i) && !r->golden->fault[0]; i++) {
         const char *array = marl__golden_array(r->golden, i);
+        size_t count = 0, first = 0;
         if (strncmp(array, "param.", 6) || is_unused(r, array + 6)) continue;
-        int32_t index = find_param(r, array + 6);
-        if (index < 0) return;
-        const marl__param *param = &r->params->list[index];
-        const float *from = marl__golden_floats(r->golden, array, param->count);
-        if (from) memcpy(r->version.flat + param->offset, from, param->count * sizeof *from);
-        set++;
+        const marl__param *param = find_param(r, array, &count, &first);
+        const float *from = param ? marl__golden_floats(r->golden, array, count) : NULL;
+        if (from) memcpy(r->version.flat + param->offset + first, from, count * sizeof *from);
+        set += count;
     }
-    if (set != r->params->count)
-        marl__golden_fault(r->golden, "%d parameters recorded, the net has %d", (int)set, (int)r->params->count);
+    for (int32_t i = 0; i < r->params->count; i++) all += r->params->list[i].count;
+    if (set != all) marl__golden_fault(r->golden, "%zu numbers of parameters recorded, the net has %zu", set, all);
 }
 
 static void compare_gradients(rig *r) {
     for (int32_t i = 0; marl__golden_array(r->golden, i) && !r->golden->fault[0]; i++) {
         const char *array = marl__golden_array(r->golden, i);
+        size_t count = 0, first = 0;
         if (strncmp(array, "grad.", 5)) continue;
-        int32_t index = find_param(r, array + 5);
-        if (index < 0) return;
-        const marl__param *param = &r->params->list[index];
-        marl__golden_compare_floats(r->golden, array, r->gradient + param->offset, param->count);
+        const marl__param *param = find_param(r, array, &count, &first);
+        if (param)
+            marl__golden_compare_floats(r->golden, array, r->gradient + param->offset + first, count);
     }
 }
 

@@ -184,21 +184,16 @@ static marl__state_item state_item(step_case *c, const char *name) {
     return (marl__state_item){0};
 }
 
-/* Where a recorded parameter stands in the learner, and how many numbers it has. */
-static float *locate(step_case *c, const char *recorded, size_t *out_count) {
+/* Where a recorded parameter stands in the learner, and how many numbers it has. array: with the prefix that tells what
+ * of it was recorded, "param." and so on. */
+static float *locate(step_case *c, const char *array, const char *prefix, size_t *out_count) {
     const marl__params *params = marl__learner_params(c->learner);
-    char name[128];
-    int32_t is_target = 0, group = -1;
-    marl__golden_param_name(params, recorded, name, sizeof name, &is_target, &group);
-    int32_t index = marl__params_find(params, name);
+    size_t first = 0;
+    int32_t is_target = 0;
+    *out_count = marl__golden_count(c->golden, array);
+    int32_t index = marl__golden_find_param(c->golden, params, array + strlen(prefix), *out_count, &is_target, &first);
     float *flat = state_item(c, is_target ? "target" : "params").f32;
-    if (index < 0 || group >= params->list[index].groups) {
-        marl__golden_fault(c->golden, "there is no parameter \"%s\" for %s", name, recorded);
-        return NULL;
-    }
-    const marl__param *param = &params->list[index];
-    *out_count = group < 0 ? param->count : param->count / (size_t)param->groups;
-    return flat ? flat + param->offset + (group < 0 ? 0 : (size_t)group * *out_count) : NULL;
+    return flat && index >= 0 ? flat + params->list[index].offset + first : NULL;
 }
 
 /* Sets every parameter; counts the numbers, so that none is left at its random start. */
@@ -209,7 +204,7 @@ static void read_params(step_case *c) {
     for (int32_t i = 0; (array = marl__golden_array(c->golden, i)) && !c->golden->fault[0]; i++) {
         size_t count = 0;
         if (strncmp(array, "param.", 6)) continue;
-        float *to = locate(c, array + 6, &count);
+        float *to = locate(c, array, "param.", &count);
         const float *from = to ? marl__golden_floats(c->golden, array, count) : NULL;
         if (from) memcpy(to, from, count * sizeof *to);
         set[!strncmp(array, "param.target_", 13)] += count;
@@ -227,7 +222,7 @@ static void compare_params(step_case *c, const char *prefix) {
     const char *array = NULL;
     for (int32_t i = 0; (array = marl__golden_array(c->golden, i)) && !c->golden->fault[0]; i++) {
         if (strncmp(array, prefix, length)) continue;
-        const float *got = locate(c, array + length, &count);
+        const float *got = locate(c, array, prefix, &count);
         if (got) marl__golden_compare_floats(c->golden, array, got, count);
     }
 }
@@ -239,7 +234,7 @@ static void compare_gradients(step_case *c) {
     const char *array = NULL;
     for (int32_t i = 0; (array = marl__golden_array(c->golden, i)) && !c->golden->fault[0]; i++) {
         if (strncmp(array, "grad.", 5)) continue;
-        const float *at = locate(c, array + 5, &count);
+        const float *at = locate(c, array, "grad.", &count);
         if (!at) return;
         /* The gradient has the layout of the parameters, so the place in one is the place in the other. */
         const float *gradient = marl__learner_gradient(c->learner, 0) - params->list[0].offset;

@@ -414,6 +414,49 @@ MARL__LANE_FN void v16_store_n(float *p, int32_t count, v16 a) {
 #endif
 }
 
+/* Four columns of 16 rows that lie stride floats apart: lane i of columns[j] is p[i * stride + j]. */
+#if defined(MARL__ISA_AVX512)
+MARL__LANE_FN void v16_load_columns(const float *p, size_t stride, v16 columns[4]) {
+    __m512 z[4];
+    for (size_t r = 0; r < 4; r++) { /* rows r, 4 + r, 8 + r, 12 + r */
+        z[r] = _mm512_castps128_ps512(_mm_loadu_ps(p + r * stride));
+        z[r] = _mm512_insertf32x4(z[r], _mm_loadu_ps(p + (4 + r) * stride), 1);
+        z[r] = _mm512_insertf32x4(z[r], _mm_loadu_ps(p + (8 + r) * stride), 2);
+        z[r] = _mm512_insertf32x4(z[r], _mm_loadu_ps(p + (12 + r) * stride), 3);
+    }
+    __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(z[0], z[1])), b = _mm512_castps_pd(_mm512_unpacklo_ps(z[2], z[3]));
+    __m512d c = _mm512_castps_pd(_mm512_unpackhi_ps(z[0], z[1])), d = _mm512_castps_pd(_mm512_unpackhi_ps(z[2], z[3]));
+    columns[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+    columns[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+    columns[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(c, d));
+    columns[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(c, d));
+}
+#elif defined(MARL__ISA_AVX2)
+MARL__LANE_FN void v8_load_columns(const float *p, size_t stride, __m256 columns[4]) {
+    __m256 z[4];
+    for (size_t r = 0; r < 4; r++)
+        z[r] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + r * stride)),
+                                    _mm_loadu_ps(p + (4 + r) * stride), 1);
+    __m256d a = _mm256_castps_pd(_mm256_unpacklo_ps(z[0], z[1])), b = _mm256_castps_pd(_mm256_unpacklo_ps(z[2], z[3]));
+    __m256d c = _mm256_castps_pd(_mm256_unpackhi_ps(z[0], z[1])), d = _mm256_castps_pd(_mm256_unpackhi_ps(z[2], z[3]));
+    columns[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
+    columns[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
+    columns[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(c, d));
+    columns[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(c, d));
+}
+MARL__LANE_FN void v16_load_columns(const float *p, size_t stride, v16 columns[4]) {
+    __m256 low[4], high[4];
+    v8_load_columns(p, stride, low);
+    v8_load_columns(p + 8 * stride, stride, high);
+    for (int j = 0; j < 4; j++) columns[j] = MARL__PAIR(v16, low[j], high[j]);
+}
+#else
+MARL__LANE_FN void v16_load_columns(const float *p, size_t stride, v16 columns[4]) {
+    for (int j = 0; j < 4; j++)
+        for (size_t i = 0; i < 16; i++) columns[j].lane[i] = p[i * stride + (size_t)j];
+}
+#endif
+
 /* The one tree: 0+8, 1+9, ...; then 0+4, ...; then 0+2, 1+3; then 0+1. */
 #if defined(MARL__ISA_AVX512) || defined(MARL__ISA_AVX2)
 #if defined(MARL__ISA_AVX512)

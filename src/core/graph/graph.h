@@ -80,6 +80,7 @@ void marl__keep(marl__graph *graph, marl__val value, const char *name);
 marl__val marl__find_value(const marl__graph *graph, const char *name); /* leaf or kept; -1 */
 
 /* Ops. -1 stands for an absent optional input. */
+/* x of K times the columns that a weight of K groups takes: block k of the columns goes through group k. */
 marl__val marl__linear(marl__graph *g, marl__val x, marl__val weight, marl__val bias, int32_t activation);
 marl__val marl__gru(marl__graph *g, marl__val gates, marl__val weight, marl__val bias, marl__val h0, marl__val reset);
 marl__val marl__shift_time(marl__graph *g, marl__val x, marl__val x0, marl__val reset);
@@ -99,6 +100,7 @@ marl__val marl__argmax(marl__graph *g, marl__val x, marl__val mask);
 marl__val marl__sum_rows(marl__graph *g, marl__val x);
 marl__val marl__spread_rows(marl__graph *g, marl__val x, int32_t space);
 marl__val marl__qmix_mix(marl__graph *g, marl__val q, marl__val w1, marl__val b1, marl__val w2, marl__val b2);
+marl__val marl__qplex_weights(marl__graph *g, marl__val key, marl__val agents, marl__val action);
 enum marl__td_kind { MARL__TD_LAMBDA, MARL__TD_N_STEP };
 marl__val marl__td_target(marl__graph *g, marl__val q, marl__val reward, marl__val terminated, marl__val mask,
                           int32_t kind, int32_t n, float gamma, float lambda);

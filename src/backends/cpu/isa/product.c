@@ -11,13 +11,16 @@
  * registers of half the width: 6 x 1. Rows and panels are dealt evenly to tiles (9 rows are 5 + 4, 4 panels 2 + 2): a
  * thin last tile would run at the speed of its latency.
  *
+ * Where few columns would fill a panel, rows are the lanes instead: 16 rows of x are turned as they are read, and an
+ * accumulator is a column of 16 rows. The chains are the same ones.
+ *
  * Letters: M rows, N columns, K length of the product; R rows of a and b, P columns of a, Q columns of b. */
 #include "backends/cpu/product.h"
 
 #include "backends/cpu/isa/vmath.h"
 
 #if defined(MARL__ISA_AVX512)
-enum { ROWS_MAX = 8, PANELS_MAX = 6 };
+enum { ROWS_MAX = 8, PANELS_MAX = 6, NARROW_MAX = 8 };
 #define EACH_TILE(TILE) \
     TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(1, 6) \
     TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(2, 5) TILE(2, 6) \
@@ -26,12 +29,12 @@ enum { ROWS_MAX = 8, PANELS_MAX = 6 };
     TILE(7, 1) TILE(7, 2) TILE(7, 3) TILE(8, 1) TILE(8, 2) TILE(8, 3)
 static const int32_t panels_max[ROWS_MAX] = { 6, 6, 4, 4, 4, 4, 3, 3 };
 #elif defined(MARL__ISA_AVX2)
-enum { ROWS_MAX = 6, PANELS_MAX = 4 };
+enum { ROWS_MAX = 6, PANELS_MAX = 4, NARROW_MAX = 4 };
 #define EACH_TILE(TILE) \
     TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(2, 1) TILE(2, 2) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1)
 static const int32_t panels_max[ROWS_MAX] = { 4, 2, 1, 1, 1, 1 };
 #else
-enum { ROWS_MAX = 2, PANELS_MAX = 1 };
+enum { ROWS_MAX = 2, PANELS_MAX = 1, NARROW_MAX = 4 };
 #define EACH_TILE(TILE) TILE(1, 1) TILE(2, 1)
 static const int32_t panels_max[ROWS_MAX] = { 1, 1 };
 #endif
@@ -85,6 +88,30 @@ MARL__LANE_FN void run_product(const tile *job, const int rows, const int panels
                         v16_add(acc[r][p], bias[p]));
 }
 
+/* 16 rows by as many columns as a narrow result has. */
+MARL__LANE_FN void run_narrow(const tile *job, const int columns) {
+    v16 acc[NARROW_MAX];
+    float turned[NARROW_MAX][MARL__LANES], ends[MARL__LANES];
+    const float *a = job->a, *b = job->b;
+    int32_t k = job->length;
+
+    UNROLL for (int n = 0; n < columns; n++) acc[n] = v16_zero();
+    for (; k >= 4; k -= 4, a += 4) {
+        v16 x[4];
+        v16_load_columns(a, job->a_stride, x);
+        UNROLL for (int j = 0; j < 4; j++, b += MARL__PANEL)
+            UNROLL for (int n = 0; n < columns; n++) acc[n] = v16_fma(x[j], v16_set1(b[n]), acc[n]);
+    }
+    for (; k > 0; k--, a++, b += MARL__PANEL) {
+        for (size_t r = 0; r < MARL__LANES; r++) ends[r] = a[r * job->a_stride];
+        UNROLL for (int n = 0; n < columns; n++) acc[n] = v16_fma(v16_load(ends), v16_set1(b[n]), acc[n]);
+    }
+    UNROLL for (int n = 0; n < columns; n++)
+        v16_store(turned[n], v16_add(acc[n], v16_set1(job->bias ? job->bias[n] : -0.0f)));
+    for (size_t r = 0; r < MARL__LANES; r++)
+        UNROLL for (int n = 0; n < columns; n++) job->y[r * job->y_stride + (size_t)n] = turned[n][r];
+}
+
 /* The last panel of b is partial or not; reading it through a mask costs AVX2 a fifth of its speed. */
 MARL__LANE_FN void outer_chains(const tile *job, const int rows, const int panels, const int partial,
                                 v16 acc[ROWS_MAX][PANELS_MAX]) {
@@ -130,6 +157,18 @@ static tile_fn *const product_tiles[ROWS_MAX][PANELS_MAX] = { EACH_TILE(PRODUCT_
 #define OUTER_ENTRY(r, p) [r - 1][p - 1] = outer_##r##_##p,
 static tile_fn *const outer_tiles[ROWS_MAX][PANELS_MAX] = { EACH_TILE(OUTER_ENTRY) };
 
+#define EACH_NARROW(TILE) TILE(1) TILE(2) TILE(3) TILE(4)
+#define EACH_WIDER(TILE) TILE(5) TILE(6) TILE(7) TILE(8)
+#define NARROW_TILE(n) static void narrow_##n(const tile *job) { run_narrow(job, n); }
+#define NARROW_ENTRY(n) [n - 1] = narrow_##n,
+EACH_NARROW(NARROW_TILE)
+#if defined(MARL__ISA_AVX512)
+EACH_WIDER(NARROW_TILE)
+static tile_fn *const narrow_tiles[NARROW_MAX] = { EACH_NARROW(NARROW_ENTRY) EACH_WIDER(NARROW_ENTRY) };
+#else
+static tile_fn *const narrow_tiles[NARROW_MAX] = { EACH_NARROW(NARROW_ENTRY) };
+#endif
+
 /* How many of the left things the next tile takes: the most, or half of what is left if that makes two even tiles. */
 static int32_t next_share(int32_t left, int32_t most) {
     if (left <= most) return left;
@@ -140,13 +179,32 @@ static int32_t panel_count(int32_t columns) {
     return columns / MARL__PANEL + (columns % MARL__PANEL != 0);
 }
 
+/* As many rows as there are whole sixteens of; returns their number. */
+static int32_t narrow_rows(tile job, int32_t M, int32_t N, const float *x, const float *packed, const float *bias,
+                           float *y) {
+    const int32_t whole = N <= NARROW_MAX ? M / MARL__LANES * MARL__LANES : 0;
+
+    job.b = packed;
+    job.bias = bias;
+    for (int32_t row = 0; row < whole; row += MARL__LANES) {
+        job.a = x + (size_t)row * job.a_stride;
+        job.y = y + (size_t)row * job.y_stride;
+        narrow_tiles[N - 1](&job);
+    }
+    return whole;
+}
+
 /* Rows of y from the packed weight, before the activation. */
 static void product_rows(tile job, int32_t M, int32_t N, int32_t K, const float *x, const float *packed,
                          const float *bias, float *y) {
     size_t panel = (size_t)K * MARL__PANEL;
-    int32_t panels = panel_count(N);
-    int32_t most = panels_max[next_share(M, ROWS_MAX) - 1];
+    int32_t panels = panel_count(N), done = narrow_rows(job, M, N, x, packed, bias, y);
 
+    if (done == M) return;
+    x += (size_t)done * job.a_stride;
+    y += (size_t)done * job.y_stride;
+    M -= done;
+    int32_t most = panels_max[next_share(M, ROWS_MAX) - 1];
     job.b_stride = panel;
     for (int32_t first = 0, width; first < panels; first += width) {
         width = next_share(panels - first, most);

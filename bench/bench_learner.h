@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What update and act share: the team sizes that the field measures with, and a learner for them. */
+#ifndef BENCH_LEARNER_H
+#define BENCH_LEARNER_H
+
+#include "algos/learner.h"
+#include "bench.h"
+
+typedef struct bench_team {
+    const char *name;
+    marl__team_shape shape;
+    int is_large;
+} bench_team;
+
+extern const bench_team bench_teams[];
+extern const int bench_team_count;
+
+/* qmix or qplex as PyMARL2 sets them: GRU 64, last action and number as inputs, hypernetworks 64, TD(0.6), Adam; a
+ * mixer of 32, or 4 kernels of two layers of 64. */
+marl_status bench_learner_create(const bench *bench, const char *algo, const marl__team_shape *shape, int32_t batch,
+                                 marl__learner **out);
+
+#endif
