@@ -40,7 +40,7 @@ enum { SHAPE_COUNT = sizeof shapes / sizeof shapes[0] };
 /* Cases ------------------------------------------------------------------------------------------------------------ */
 
 /* Numbers of columns of a leaf. */
-typedef enum dim { DIM_1, DIM_A, DIM_B, DIM_3A, DIM_AGENTS, DIM_AGENTS_B, DIM_ENTITIES } dim;
+typedef enum dim { DIM_1, DIM_3, DIM_A, DIM_B, DIM_3A, DIM_AGENTS, DIM_AGENTS_B, DIM_ENTITIES } dim;
 
 /* Entities stand in columns 1 to one before the last. */
 enum { ENTITY_COUNT = 4 };
@@ -96,6 +96,7 @@ struct world {
 
 static int32_t dim_of(const shape *s, dim d) {
     switch (d) {
+    case DIM_3: return 3;
     case DIM_A: return s->A;
     case DIM_B: return s->B;
     case DIM_3A: return 3 * s->A;
@@ -423,6 +424,32 @@ static void ref_td_loss(const world *w, double *out) {
 
 /* Builders -------------------------------------------------------------------------------------------------------- */
 
+/* Three heads; numbers of their own for each column, or one a head. */
+static void ref_merge_heads(const world *w, double *out) {
+    int32_t rows = w->leaves[1].rows / groups_of(w->c, w->s), cols = w->out_cols;
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < cols; c++) {
+            double sum = 0, weights = 0;
+            for (int32_t head = 0; head < 3; head++) {
+                int32_t number = rows == 3 ? head : head * cols + c;
+                double weight = exp(param_at(w, 1, group_of_row(w, row), rows, number, 0));
+                weights += weight;
+                sum += weight * at(w, 0, row, head * cols + c);
+            }
+            out[row * cols + c] = sum / weights;
+        }
+}
+
+/* Agent 0 chooses value 1, agent 1 value 0, and so on; with three values the last is zeros. */
+static void ref_by_agent(const world *w, double *out) {
+    int32_t count = w->c->kind;
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < w->out_cols; c++) {
+            int32_t choice = (row % w->s->agents + 1) % count;
+            out[row * w->out_cols + c] = choice < 2 ? at(w, choice, row, c) : 0;
+        }
+}
+
 #define BUILD(name, call)                                                                                      \
     static marl__val name(marl__graph *g, const marl__val *in, const op_case *self, const shape *s) {          \
         (void)in;                                                                                              \
@@ -449,11 +476,19 @@ BUILD(build_argmax, marl__argmax(g, in[0], in[1]))
 BUILD(build_sum_rows, marl__sum_rows(g, in[0]))
 BUILD(build_spread_rows, marl__spread_rows(g, in[0], self->kind))
 BUILD(build_qmix_mix, marl__qmix_mix(g, in[0], in[1], in[2], in[3], in[4]))
+BUILD(build_merge_heads, marl__merge_heads(g, in[0], in[1], 3))
 BUILD(build_hpn_embed, marl__hpn_embed(g, in[0], in[1], in[2], 1, ENTITY_COUNT, self->kind))
 BUILD(build_hpn_score, marl__hpn_score(g, in[0], in[1], in[2], in[3], in[4], 1, ENTITY_COUNT, self->kind))
 BUILD(build_td_target, marl__td_target(g, in[0], in[1], in[2], in[3], self->kind ? MARL__TD_N_STEP : MARL__TD_LAMBDA,
                                        self->kind, (float)td_gamma, (float)td_lambda))
 BUILD(build_td_loss, marl__td_loss(g, in[0], in[1], in[2], in[3]))
+
+static marl__val build_by_agent(marl__graph *g, const marl__val *in, const op_case *self, const shape *s) {
+    const marl__val values[] = {in[0], in[1], -1};
+    int32_t choice[8];
+    for (int32_t i = 0; i < s->agents; i++) choice[i] = (i + 1) % self->kind;
+    return marl__by_agent(g, values, self->kind, choice);
+}
 
 /* The table ------------------------------------------------------------------------------------------------------- */
 
@@ -545,6 +580,13 @@ static const op_case cases[] = {
      {LAYER(ENTITIES), IN("v", MARL__AGENT, DIM_B), IN("c", MARL__AGENT, DIM_1)}},
     {"hpn_score relu without c", build_hpn_score, ref_hpn_score, MARL__RELU, 0,
      {LAYER(REAL), IN("v", MARL__AGENT, DIM_B), ABSENT}},
+    {"merge_heads", build_merge_heads, ref_merge_heads, 0, 0, {X(DIM_3A), {"p", VECTOR, DIM_1, DIM_3A, REAL, 0}}},
+    {"merge_heads by head", build_merge_heads, ref_merge_heads, 0, 0,
+     {X(DIM_3A), {"p", VECTOR, DIM_1, DIM_3, REAL, 0}}},
+    {"merge_heads of teams", build_merge_heads, ref_merge_heads, 0, 0,
+     {IN("x", MARL__TEAM, DIM_3A), {"p", VECTOR, DIM_1, DIM_3A, REAL, 0}}},
+    {"by_agent of 2", build_by_agent, ref_by_agent, 2, 0, {X(DIM_A), IN("y", MARL__AGENT, DIM_A)}},
+    {"by_agent with zeros", build_by_agent, ref_by_agent, 3, 0, {X(DIM_A), IN("y", MARL__AGENT, DIM_A)}},
     TD("td_target lambda", MARL__TEAM, 0),
     TD("td_target lambda of agents", MARL__AGENT, 0),
     TD("td_target one step", MARL__TEAM, 1),
