@@ -319,3 +319,34 @@ void marl__golden_param_name(const marl__params *params, const char *recorded_na
         }
     snprintf(out, bytes, "mixer.%.*s%s%s", (int)word, at, has_digit ? "" : ".0", rest);
 }
+
+/* A tensor of ours, or one group of it. */
+static size_t *whole_places(marl__golden *golden, const marl__params *params, const char *recorded, size_t *out_count,
+                            int32_t *is_target) {
+    char name[128];
+    int32_t group = -1;
+    marl__golden_param_name(params, recorded, name, sizeof name, is_target, &group);
+    int32_t index = marl__params_find(params, name);
+    if (index < 0 || group >= params->list[index].groups) {
+        marl__golden_fault(golden, "there is no parameter \"%s\" for %s", name, recorded);
+        return NULL;
+    }
+    const marl__param *param = &params->list[index];
+    *out_count = group < 0 ? param->count : param->count / (size_t)param->groups;
+    size_t *places = marl__golden_room(golden, *out_count, sizeof *places);
+    size_t first = param->offset + (group < 0 ? 0 : (size_t)group * *out_count);
+    for (size_t i = 0; places && i < *out_count; i++) places[i] = first + i;
+    return places;
+}
+
+size_t *marl__golden_places(marl__golden *golden, const marl__params *params, const char *recorded, size_t *out_count,
+                            int32_t *is_target) {
+    const char *name = recorded + (strncmp(recorded, "target_", 7) ? 0 : 7);
+    char array[160];
+    if (!marl__golden_is_hpn(golden) || strncmp(name, "agent.", 6))
+        return whole_places(golden, params, recorded, out_count, is_target);
+    *is_target = name != recorded;
+    snprintf(array, sizeof array, "param.%s", recorded);
+    *out_count = marl__golden_count(golden, array);
+    return marl__golden_hpn_places(golden, params, name + 6, *out_count);
+}
