@@ -29,6 +29,8 @@ static const marl__golden_family families[] = {
     {"qplex_mixer", NULL, marl__golden_qplex_mixer, NULL, NULL},
     {"qplex_step_td_lambda", NULL, marl__golden_qplex_step, NULL, is_cut_short},
     {"qplex_step_original", NULL, marl__golden_qplex_original, NULL, NULL},
+    {"hpn_agent", marl__golden_hpn_skip, marl__golden_hpn_agent, NULL, NULL},
+    {"hpn_q_step", marl__golden_q_step_skip, marl__golden_hpn_step, NULL, is_cut_short},
     {"qtran_step", marl__golden_qtran_skip, NULL, NULL, NULL},
 };
 

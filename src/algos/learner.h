@@ -15,6 +15,7 @@ typedef struct marl__team_shape {
     int32_t agents, obs, actions, state; /* N, O, A, S */
     int32_t rewards;                     /* 1, or N: one reward an agent (iql only) */
     int32_t episode_limit;               /* most transitions an episode can have */
+    marl__entities entities;             /* what the agents see of entities, for nets that ask */
 } marl__team_shape;
 
 /* Where an episode's slots go in a batch: that of slot t to row offset[t] + place. NULL arrays are skipped. */

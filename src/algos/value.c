@@ -410,15 +410,21 @@ done:
     return status;
 }
 
-#define VALUE_ALGO(algo, mixer_kind, own, text)                                                          \
-    const marl__algo_type marl__algo_type_##algo = {                                                     \
-        .name = #algo, .help = text, .keys = MARL__KEY_TABLE(keys), .own_keys = own, .net = "gru",       \
+#define VALUE_ALGO(algo, agent_net, mixer_kind, own, text)                                                  \
+    const marl__algo_type marl__algo_type_##algo = {                                                        \
+        .name = #algo, .help = text, .keys = MARL__KEY_TABLE(keys), .own_keys = own, .net = agent_net,      \
         .mixer = mixer_kind, .create = create}
 
 #define NO_KEYS {NULL, 0}
-VALUE_ALGO(iql, MARL__MIXER_NONE, NO_KEYS, "independent Q-learning: every agent on its own");
-VALUE_ALGO(vdn, MARL__MIXER_VDN, NO_KEYS, "value decomposition: the team's value is the sum of the agents'");
-VALUE_ALGO(qmix, MARL__MIXER_QMIX, NO_KEYS, "QMIX: a monotone mixing network made from the state");
-VALUE_ALGO(qplex, MARL__MIXER_QPLEX, NO_KEYS, "QPLEX: values and advantages mixed apart; any joint action can be best");
-VALUE_ALGO(qtran, MARL__MIXER_QTRAN, MARL__KEY_TABLE(qtran_keys),
+VALUE_ALGO(iql, "gru", MARL__MIXER_NONE, NO_KEYS, "independent Q-learning: every agent on its own");
+VALUE_ALGO(vdn, "gru", MARL__MIXER_VDN, NO_KEYS, "value decomposition: the team's value is the sum of the agents'");
+VALUE_ALGO(qmix, "gru", MARL__MIXER_QMIX, NO_KEYS, "QMIX: a monotone mixing network made from the state");
+VALUE_ALGO(qplex, "gru", MARL__MIXER_QPLEX, NO_KEYS,
+           "QPLEX: values and advantages mixed apart; any joint action can be best");
+VALUE_ALGO(qtran, "gru", MARL__MIXER_QTRAN, MARL__KEY_TABLE(qtran_keys),
            "QTRAN: a free joint value, which the agents' values are made to agree with");
+
+/* The same with permutation-aware agents; names of their own, so that presets can differ. */
+VALUE_ALGO(hpn_vdn, "hpn_gru", MARL__MIXER_VDN, NO_KEYS, "vdn with net=hpn_gru");
+VALUE_ALGO(hpn_qmix, "hpn_gru", MARL__MIXER_QMIX, NO_KEYS, "qmix with net=hpn_gru");
+VALUE_ALGO(hpn_qplex, "hpn_gru", MARL__MIXER_QPLEX, NO_KEYS, "qplex with net=hpn_gru");

@@ -56,6 +56,8 @@ static void build_agents(builder *b) {
     b->online = b->target = (marl__net_values){.x = -1, .h0 = -1, .reset = -1};
     marl__agent_build(agent, b->g, at->target_slot, at->obs, at->last, &b->target, 0);
     b->online.x = b->target.x;
+    b->online.last = b->target.last;
+    b->online.id = b->target.id;
     marl__agent_build(agent, b->g, at->online_slot, at->obs, at->last, &b->online, b->spec->keep);
     b->online_greedy = marl__argmax(b->g, b->online.out, at->avail);
     b->target_greedy = marl__argmax(b->g, b->target.out, at->avail);

@@ -2,7 +2,6 @@
 /* gru: the recurrent agent of the field, linear - relu - GRU cell - linear (DRQN; Rashid et al. 2018), and with
  * recurrent=0 its feed-forward twin, in which a linear layer with relu stands for the cell. An optional layer norm is
  * applied to what leaves the cell, not to what it remembers. Names as in PyMARL: fc1, rnn, fc2, layer_norm. */
-#include <math.h>
 #include <stdio.h>
 
 #include "core/config/config.h"
@@ -44,12 +43,7 @@ static void declare(marl__net *net, marl__params *params) {
     float gain = net->orthogonal ? net->init_gain : MARL__GAIN_DEFAULT;
     marl__declare_linear(params, "fc1", groups, net->shape.inputs, width, gain, &at[FC1_W], &at[FC1_B]);
     if (net->recurrent) {
-        float bound = (float)(1.0 / sqrt((double)width));
-        int32_t uniform = MARL__INIT_UNIFORM, gates = 3 * width;
-        at[RNN_W_IH] = marl__params_add(params, "rnn.weight_ih", groups, 2, gates, width, uniform, bound);
-        at[RNN_W_HH] = marl__params_add(params, "rnn.weight_hh", groups, 2, gates, width, uniform, bound);
-        at[RNN_B_IH] = marl__params_add(params, "rnn.bias_ih", groups, 1, gates, 1, uniform, bound);
-        at[RNN_B_HH] = marl__params_add(params, "rnn.bias_hh", groups, 1, gates, 1, uniform, bound);
+        marl__declare_gru(params, "rnn", groups, width, &at[RNN_W_IH]);
     } else {
         marl__declare_linear(params, "rnn", groups, width, width, gain, &at[RNN_W_IH], &at[RNN_B_IH]);
     }

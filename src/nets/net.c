@@ -53,8 +53,9 @@ marl_status marl__net_type_find(const char *name, const marl__net_type **out) {
     return marl__no_such_name("net", name, names, TYPE_COUNT);
 }
 
-marl_status marl__net_declare(const char *kind, const marl_config *config, const char *prefix, marl__net_shape shape,
-                              marl__params *params, marl__net *out) {
+marl_status marl__net_declare_for(const char *kind, const marl_config *config, const char *prefix,
+                                  marl__net_shape shape, const marl__net_team *team, marl__params *params,
+                                  marl__net *out) {
     *out = (marl__net){0};
     marl_status status = marl__net_type_find(kind, &out->type);
     if (status != MARL_OK) return status;
@@ -62,9 +63,15 @@ marl_status marl__net_declare(const char *kind, const marl_config *config, const
         return marl__fail(MARL_E_SHAPE, "a net from %d inputs to %d outputs; each at least 1", (int)shape.inputs,
                           (int)shape.outputs);
     out->shape = shape;
+    if (team && out->type->sees_entities) out->team = *team;
     if ((status = out->type->configure(out, config, prefix)) != MARL_OK) return status;
     out->type->declare(out, params);
     return params->status;
+}
+
+marl_status marl__net_declare(const char *kind, const marl_config *config, const char *prefix, marl__net_shape shape,
+                              marl__params *params, marl__net *out) {
+    return marl__net_declare_for(kind, config, prefix, shape, NULL, params, out);
 }
 
 void marl__net_build(const marl__net *net, marl__graph *graph, int32_t slot, marl__net_values *values) {
@@ -84,6 +91,19 @@ void marl__declare_linear(marl__params *params, const char *name, int32_t groups
     snprintf(full, sizeof full, "%s.bias", name);
     *bias = marl__params_add(params, full, groups, 1, out, 1, orthogonal ? MARL__INIT_CONSTANT : MARL__INIT_UNIFORM,
                              orthogonal ? 0.0f : bound);
+}
+
+void marl__declare_gru(marl__params *params, const char *name, int32_t groups, int32_t width, int32_t at[4]) {
+    static const struct { const char *part; int32_t rank, place; } parts[] = {
+        {"weight_ih", 2, 0}, {"weight_hh", 2, 2}, {"bias_ih", 1, 1}, {"bias_hh", 1, 3},
+    };
+    float bound = (float)(1.0 / sqrt((double)width));
+    char full[80];
+    for (int i = 0; i < 4; i++) {
+        snprintf(full, sizeof full, "%s.%s", name, parts[i].part);
+        at[parts[i].place] = marl__params_add(params, full, groups, parts[i].rank, 3 * width,
+                                              parts[i].rank == 2 ? width : 1, MARL__INIT_UNIFORM, bound);
+    }
 }
 
 marl__val marl__build_linear(marl__graph *graph, int32_t slot, marl__val x, int32_t weight, int32_t bias,

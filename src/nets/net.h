@@ -6,6 +6,7 @@
 
 #include "core/base/keys.h"
 #include "core/graph/graph.h"
+#include "nets/entities.h"
 
 /* What a net is built for. */
 typedef struct marl__net_shape {
@@ -13,7 +14,13 @@ typedef struct marl__net_shape {
     int32_t groups;          /* K parameter groups: 1 shared, agents separate */
 } marl__net_shape;
 
-enum { MARL__NET_PARAMS = 72 };
+/* What nets that see entities are built for besides. */
+typedef struct marl__net_team {
+    marl__entities entities;
+    int32_t ids, last_actions; /* agents to tell apart, actions to remember: added embeddings; 0: none */
+} marl__net_team;
+
+enum { MARL__NET_PARAMS = 128 };
 
 /* A declared net: the recipe with its settings and where its parameters stand in the table. Plain data. */
 typedef struct marl__net {
@@ -27,12 +34,15 @@ typedef struct marl__net {
     int32_t activation, final_activation;
     int32_t layer_norm, recurrent, orthogonal;
     float init_gain, output_gain;
+    marl__net_team team;  /* hpn: what it sees */
+    int32_t heads, hyper, is_shared, plain; /* hpn: see hpn.c */
     int32_t param_count, params[MARL__NET_PARAMS]; /* indices into the table, in the order declared */
 } marl__net;
 
 /* Values in and out of a built net. x: (space, inputs). h0: (FIRST, H) or -1 (zeros); reset: one column or -1. */
 typedef struct marl__net_values {
     marl__val x, h0, reset;
+    marl__val id, last; /* nets that see entities: one-hots of the agent and of its last action; where team says so */
     marl__val out; /* (space, outputs) */
     marl__val h;   /* (space, H) after each slot; -1 without memory */
     marl__val features; /* (space, features): what the agent made of its inputs, before the output layer and any norm;
@@ -42,6 +52,7 @@ typedef struct marl__net_values {
 typedef struct marl__net_type {
     const char *name, *help;
     marl__key_table keys;
+    int32_t sees_entities; /* 1: its input is the observation alone, and it needs the team's entities */
     /* Reads the settings of a "net/NAME" config, or of a run's config with prefix "net.". */
     marl_status (*configure)(marl__net *net, const marl_config *config, const char *prefix);
     /* Adds the parameters to the table's present range. */
@@ -56,6 +67,10 @@ marl_status marl__net_type_find(const char *name, const marl__net_type **out); /
 /* Finds the type, reads its settings, declares its parameters. config: NULL for defaults is not allowed. */
 marl_status marl__net_declare(const char *kind, const marl_config *config, const char *prefix, marl__net_shape shape,
                               marl__params *params, marl__net *out);
+/* The same of a net that may see entities. team: copied; NULL: there are none. */
+marl_status marl__net_declare_for(const char *kind, const marl_config *config, const char *prefix,
+                                  marl__net_shape shape, const marl__net_team *team, marl__params *params,
+                                  marl__net *out);
 void marl__net_build(const marl__net *net, marl__graph *graph, int32_t slot, marl__net_values *values);
 
 /* Mixers: from the agents' values to the team's. */
@@ -111,6 +126,8 @@ int32_t marl__mixer_int(const marl_config *config, const char *prefix, const cha
 enum { MARL__GAIN_DEFAULT = 0 };
 void marl__declare_linear(marl__params *params, const char *name, int32_t groups, int32_t in, int32_t out,
                           float orthogonal_gain, int32_t *weight, int32_t *bias);
+/* A GRU cell of equal inputs and memory; at: weight_ih, bias_ih, weight_hh, bias_hh. */
+void marl__declare_gru(marl__params *params, const char *name, int32_t groups, int32_t width, int32_t at[4]);
 marl__val marl__build_linear(marl__graph *graph, int32_t slot, marl__val x, int32_t weight, int32_t bias,
                              int32_t activation);
 int32_t marl__activation_find(const char *name); /* "relu" ... -> marl__unary */

@@ -87,6 +87,7 @@ marl_status marl__team_shape_of(const marl_env_spec *spec, marl__team_shape *out
     *out = (marl__team_shape){.agents = (int32_t)agents, .obs = (int32_t)obs, .actions = (int32_t)actions,
                               .state = (int32_t)state, .rewards = spec->reward_per_agent ? (int32_t)agents : 1,
                               .episode_limit = (int32_t)spec->episode_limit};
+    marl__team_entities(spec, &out->entities);
     return MARL_OK;
 }
 

@@ -20,6 +20,9 @@ marl_status marl__spec_take(marl__heap *heap, const marl_env_spec *spec, marl_en
  * sizes together are beyond what can be addressed. */
 marl_status marl__team_shape_of(const marl_env_spec *spec, marl__team_shape *out);
 
+/* What its agents see of entities; marl__team_shape_of does this too. Where no net can use it, `fault` says why. */
+void marl__team_entities(const marl_env_spec *spec, marl__entities *out);
+
 /* Scale and shift, (N,O) each, by which x * scale + shift lies in [-1, 1]: for entries in REAL and IMAGE slices whose
  * range is known; 1 and 0 for all others. spec: one that marl__team_shape_of took; obs: its O. */
 void marl__team_obs_scaling(const marl_env_spec *spec, int32_t obs, float *scale, float *shift);

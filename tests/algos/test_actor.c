@@ -12,7 +12,8 @@
 Suite *marl__suite_algos_actor(void);
 
 enum { EPISODES = 7, AGENTS = 3, OBS = 9, ACTIONS = 6 };
-static const marl__team_shape team = {AGENTS, OBS, ACTIONS, 4, 1, 8};
+static const marl__team_shape team = {.agents = AGENTS, .obs = OBS, .actions = ACTIONS,
+                                      .state = 4, .rewards = 1, .episode_limit = 8};
 static const int32_t lengths[EPISODES] = {8, 3, 5, 8, 1, 6, 4};
 
 static const char *const settings[] = {

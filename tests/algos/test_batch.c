@@ -10,7 +10,8 @@ Suite *marl__suite_algos_batch(void);
 
 enum { SLOTS = 11, MOST = 40, AGENTS = 2, OBS = 3, ACTIONS = 4, STATE = 5 };
 
-static const marl__team_shape team = {AGENTS, OBS, ACTIONS, STATE, 1, SLOTS - 1};
+static const marl__team_shape team = {.agents = AGENTS, .obs = OBS, .actions = ACTIONS,
+                                      .state = STATE, .rewards = 1, .episode_limit = SLOTS - 1};
 
 static marl__batch_shape shape_of(int32_t batch, int32_t shard_rows, int32_t phantom) {
     return (marl__batch_shape){.agents = AGENTS, .obs = OBS, .actions = ACTIONS, .state = STATE, .rewards = 1,

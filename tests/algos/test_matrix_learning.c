@@ -78,7 +78,9 @@ static int32_t greedy(const marl__learner *learner, int32_t episode, int32_t slo
 static double learn_one_step(const char *algo, const table *game, uint64_t seed, int32_t updates, double *fitted) {
     one_step_batch batch;
     const int32_t side = game->side;
-    const marl__team_shape one_step = {AGENTS, 1, side, 1, 1, 1}; /* the observation and the state say nothing */
+    /* the observation and the state say nothing */
+    const marl__team_shape one_step = {.agents = AGENTS, .obs = 1, .actions = side,
+                                       .state = 1, .rewards = 1, .episode_limit = 1};
     marl_device *device = marl__test_device("cpu", "auto", 1);
     marl__learner *learner = marl__test_learner(device, algo, settings_of(algo), &one_step, side * side, seed, 1);
     fill_one_step(&batch, game);
@@ -140,7 +142,8 @@ static double learn_exploring(const char *algo, const char *settings, uint64_t s
     one_step_batch batch;
     marl__episode drawn[EXPLORE];
     marl__rng rng;
-    const marl__team_shape one_step = {AGENTS, 1, SIDE, 1, 1, 1};
+    const marl__team_shape one_step = {.agents = AGENTS, .obs = 1, .actions = SIDE,
+                                       .state = 1, .rewards = 1, .episode_limit = 1};
     marl_device *device = marl__test_device("cpu", "auto", 1);
     marl__learner *learner = marl__test_learner(device, algo, settings, &one_step, EXPLORE, seed, 1);
     marl__rng_init(&rng, seed, marl__stream(MARL__STREAM_TEST, 3));
@@ -204,7 +207,8 @@ END_TEST
 /* ---- the two-step game of QMIX ---- */
 
 enum { PATHS = 16, STATES = 3, ACTIONS = 2 };
-static const marl__team_shape two_step = {AGENTS, STATES, ACTIONS, STATES, 1, 2};
+static const marl__team_shape two_step = {.agents = AGENTS, .obs = STATES, .actions = ACTIONS,
+                                          .state = STATES, .rewards = 1, .episode_limit = 2};
 
 typedef struct two_step_batch {
     marl__episode list[PATHS];

@@ -17,7 +17,8 @@
 Suite *marl__suite_algos_qtran(void);
 
 enum { E = 4, T = 5, N = 3, O = 4, A = 3, S = 4, H = 6, D = 5, WIDEST = 64 };
-static const marl__team_shape team = {N, O, A, S, 1, T};
+static const marl__team_shape team = {.agents = N, .obs = O, .actions = A,
+                                      .state = S, .rewards = 1, .episode_limit = T};
 static const int32_t lengths[E] = {5, 2, 3, 5}, ended[E] = {1, 1, 0, 0};
 
 #define BASE "net.recurrent=0 net.hidden_dim=6 last_action=0 mixer.qtran_embed=5 gamma=0.9 lambda_opt=0.7 " \

@@ -14,7 +14,8 @@
 
 Suite *marl__suite_algos_value(void);
 
-static const marl__team_shape team = {3, 7, 5, 11, 1, 9};
+static const marl__team_shape team = {.agents = 3, .obs = 7, .actions = 5,
+                                      .state = 11, .rewards = 1, .episode_limit = 9};
 enum { EPISODES = 12 };
 static const int32_t lengths[EPISODES] = {9, 2, 5, 9, 1, 7, 7, 3, 8, 9, 4, 6};
 static const int32_t ended[EPISODES] = {0, 1, 1, 0, 1, 0, 1, 1, 1, 1, 0, 1};
@@ -334,7 +335,7 @@ static double state_number(marl__learner *learner, const char *name, size_t at) 
 
 START_TEST(test_running_reward_statistics) {
     const int32_t four = 4;
-    const marl__team_shape small = {2, 3, 2, 1, 1, 4};
+    const marl__team_shape small = {.agents = 2, .obs = 3, .actions = 2, .state = 1, .rewards = 1, .episode_limit = 4};
     const float first[] = {0, 0, 1, 1}, second[] = {2, 0, 0, 0};
     marl_device *device = marl__test_device("cpu", "auto", 1);
     marl__test_batch batch;

@@ -40,13 +40,18 @@ enum { SHAPE_COUNT = sizeof shapes / sizeof shapes[0] };
 /* Cases ------------------------------------------------------------------------------------------------------------ */
 
 /* Numbers of columns of a leaf. */
-typedef enum dim { DIM_1, DIM_A, DIM_B, DIM_3A, DIM_AGENTS, DIM_AGENTS_B, DIM_BLOCKS_A } dim;
+typedef enum dim { DIM_1, DIM_3, DIM_A, DIM_B, DIM_3A, DIM_AGENTS, DIM_AGENTS_B, DIM_BLOCKS_A,
+                   DIM_ENTITIES } dim;
+
+/* Entities stand in columns 1 to one before the last. */
+enum { ENTITY_COUNT = 4 };
 
 /* Row space of a leaf that is a parameter: a weight (rows, cols) or a vector (rows). */
 enum { WEIGHT = 100, VECTOR };
 
-/* What a leaf is filled with: reals in (-1, 1), positive reals, 0 or 1, mostly 0, indices from -1. */
-typedef enum fill { REAL, POSITIVE, FLAG, RARE, INDEX } fill;
+/* What a leaf is filled with: reals in (-1, 1), positive reals, 0 or 1, mostly 0, indices from -1; reals but for
+ * absent entities, whose A columns are 0. */
+typedef enum fill { REAL, POSITIVE, FLAG, RARE, INDEX, ENTITIES } fill;
 
 /* Leaves without a derivative by definition, and those from which tangents flow though no gradient flows back. */
 enum { CONSTANT = 1, FORWARD };
@@ -92,12 +97,14 @@ struct world {
 
 static int32_t dim_of(const shape *s, dim d) {
     switch (d) {
+    case DIM_3: return 3;
     case DIM_A: return s->A;
     case DIM_B: return s->B;
     case DIM_3A: return 3 * s->A;
     case DIM_AGENTS: return s->agents;
     case DIM_AGENTS_B: return s->agents * s->B;
     case DIM_BLOCKS_A: return s->groups * s->A;
+    case DIM_ENTITIES: return 1 + ENTITY_COUNT * s->A + 1;
     default: return 1;
     }
 }
@@ -354,6 +361,38 @@ static void ref_qplex_weights(const world *w, double *out) {
         }
 }
 
+/* Feature c of entity e, and unit j of its hidden layer. */
+static double feature(const world *w, int32_t row, int32_t e, int32_t c) { return at(w, 0, row, 1 + e * w->s->A + c); }
+
+static double hidden_unit(const world *w, int32_t row, int32_t e, int32_t j) {
+    int32_t k = w->s->A, d = w->s->B, group = group_of_row(w, row);
+    double sum = param_at(w, 2, group, d, j, 0);
+    for (int32_t c = 0; c < k; c++) sum += param_at(w, 1, group, d, j, c) * feature(w, row, e, c);
+    return function_of(w->c->kind, sum);
+}
+
+static void ref_hpn_embed(const world *w, double *out) {
+    int32_t k = w->s->A, d = w->s->B;
+    for (int32_t i = 0; i < w->out_rows * w->out_cols; i++) out[i] = 0;
+    for (int32_t row = 0; row < w->out_rows; row++, out += w->out_cols)
+        for (int32_t e = 0; e < ENTITY_COUNT; e++) {
+            for (int32_t j = 0; j < d; j++) {
+                double z = hidden_unit(w, row, e, j);
+                for (int32_t c = 0; c < k; c++) out[c * d + j] += feature(w, row, e, c) * z;
+            }
+            for (int32_t c = 0; c < k; c++) out[k * d + c] += feature(w, row, e, c);
+        }
+}
+
+static void ref_hpn_score(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t e = 0; e < ENTITY_COUNT; e++) {
+            double *score = &out[row * ENTITY_COUNT + e];
+            *score = has(w, 4) ? at(w, 4, row, 0) : 0;
+            for (int32_t j = 0; j < w->s->B; j++) *score += hidden_unit(w, row, e, j) * at(w, 3, row, j);
+        }
+}
+
 enum { TD_GAMMA_PERCENT = 90, TD_LAMBDA_PERCENT = 60 };
 static const double td_gamma = (double)(TD_GAMMA_PERCENT / 100.0f), td_lambda = (double)(TD_LAMBDA_PERCENT / 100.0f);
 
@@ -406,6 +445,32 @@ static void ref_td_loss(const world *w, double *out) {
 
 /* Builders -------------------------------------------------------------------------------------------------------- */
 
+/* Three heads; numbers of their own for each column, or one a head. */
+static void ref_merge_heads(const world *w, double *out) {
+    int32_t rows = w->leaves[1].rows / groups_of(w->c, w->s), cols = w->out_cols;
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < cols; c++) {
+            double sum = 0, weights = 0;
+            for (int32_t head = 0; head < 3; head++) {
+                int32_t number = rows == 3 ? head : head * cols + c;
+                double weight = exp(param_at(w, 1, group_of_row(w, row), rows, number, 0));
+                weights += weight;
+                sum += weight * at(w, 0, row, head * cols + c);
+            }
+            out[row * cols + c] = sum / weights;
+        }
+}
+
+/* Agent 0 chooses value 1, agent 1 value 0, and so on; with three values the last is zeros. */
+static void ref_by_agent(const world *w, double *out) {
+    int32_t count = w->c->kind;
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < w->out_cols; c++) {
+            int32_t choice = (row % w->s->agents + 1) % count;
+            out[row * w->out_cols + c] = choice < 2 ? at(w, choice, row, c) : 0;
+        }
+}
+
 #define BUILD(name, call)                                                                                      \
     static marl__val name(marl__graph *g, const marl__val *in, const op_case *self, const shape *s) {          \
         (void)in;                                                                                              \
@@ -433,9 +498,19 @@ BUILD(build_sum_rows, marl__sum_rows(g, in[0]))
 BUILD(build_spread_rows, marl__spread_rows(g, in[0], self->kind))
 BUILD(build_qmix_mix, marl__qmix_mix(g, in[0], in[1], in[2], in[3], in[4]))
 BUILD(build_qplex_weights, marl__qplex_weights(g, in[0], in[1], in[2]))
+BUILD(build_merge_heads, marl__merge_heads(g, in[0], in[1], 3))
+BUILD(build_hpn_embed, marl__hpn_embed(g, in[0], in[1], in[2], 1, ENTITY_COUNT, self->kind))
+BUILD(build_hpn_score, marl__hpn_score(g, in[0], in[1], in[2], in[3], in[4], 1, ENTITY_COUNT, self->kind))
 BUILD(build_td_target, marl__td_target(g, in[0], in[1], in[2], in[3], self->kind ? MARL__TD_N_STEP : MARL__TD_LAMBDA,
                                        self->kind, (float)td_gamma, (float)td_lambda))
 BUILD(build_td_loss, marl__td_loss(g, in[0], in[1], in[2], in[3]))
+
+static marl__val build_by_agent(marl__graph *g, const marl__val *in, const op_case *self, const shape *s) {
+    const marl__val values[] = {in[0], in[1], -1};
+    int32_t choice[8];
+    for (int32_t i = 0; i < s->agents; i++) choice[i] = (i + 1) % self->kind;
+    return marl__by_agent(g, values, self->kind, choice);
+}
 
 /* The table ------------------------------------------------------------------------------------------------------- */
 
@@ -451,6 +526,9 @@ BUILD(build_td_loss, marl__td_loss(g, in[0], in[1], in[2], in[3]))
 #define UNARY(label, kind, fill) {label, build_unary, ref_unary, kind, 0, {{"x", MARL__AGENT, DIM_B, DIM_1, fill, 0}}}
 #define BINARY(label, kind, fill) \
     {label, build_binary, ref_binary, kind, 0, {X(DIM_B), {"b", MARL__AGENT, DIM_B, DIM_1, fill, 0}}}
+#define LAYER(fill)                                                                            \
+    {"obs", MARL__AGENT, DIM_ENTITIES, DIM_1, fill, 0}, {"W", WEIGHT, DIM_A, DIM_B, REAL, 0},  \
+    {"b", VECTOR, DIM_1, DIM_B, REAL, 0}
 #define TD(label, space, kind)                                                                     \
     {label, build_td_target, ref_td_target, kind, 0,                                               \
      {{"q", space, DIM_1, DIM_1, REAL, 1}, {"reward", space, DIM_1, DIM_1, REAL, 1},               \
@@ -522,6 +600,20 @@ static const op_case cases[] = {
       IN("w2", MARL__TEAM, DIM_B), IN("b2", MARL__TEAM, DIM_1)}},
     {"qplex_weights", build_qplex_weights, ref_qplex_weights, 0, 0,
      {IN("key", MARL__TEAM, DIM_B), IN("agents", MARL__TEAM, DIM_AGENTS_B), IN("action", MARL__TEAM, DIM_AGENTS_B)}},
+    {"hpn_embed", build_hpn_embed, ref_hpn_embed, MARL__TANH, 0, {LAYER(REAL)}},
+    {"hpn_embed relu", build_hpn_embed, ref_hpn_embed, MARL__RELU, 0, {LAYER(ENTITIES)}},
+    {"hpn_embed elu", build_hpn_embed, ref_hpn_embed, MARL__ELU, 0, {LAYER(ENTITIES)}},
+    {"hpn_score", build_hpn_score, ref_hpn_score, MARL__LEAKY_RELU, 0,
+     {LAYER(ENTITIES), IN("v", MARL__AGENT, DIM_B), IN("c", MARL__AGENT, DIM_1)}},
+    {"hpn_score relu without c", build_hpn_score, ref_hpn_score, MARL__RELU, 0,
+     {LAYER(REAL), IN("v", MARL__AGENT, DIM_B), ABSENT}},
+    {"merge_heads", build_merge_heads, ref_merge_heads, 0, 0, {X(DIM_3A), {"p", VECTOR, DIM_1, DIM_3A, REAL, 0}}},
+    {"merge_heads by head", build_merge_heads, ref_merge_heads, 0, 0,
+     {X(DIM_3A), {"p", VECTOR, DIM_1, DIM_3, REAL, 0}}},
+    {"merge_heads of teams", build_merge_heads, ref_merge_heads, 0, 0,
+     {IN("x", MARL__TEAM, DIM_3A), {"p", VECTOR, DIM_1, DIM_3A, REAL, 0}}},
+    {"by_agent of 2", build_by_agent, ref_by_agent, 2, 0, {X(DIM_A), IN("y", MARL__AGENT, DIM_A)}},
+    {"by_agent with zeros", build_by_agent, ref_by_agent, 3, 0, {X(DIM_A), IN("y", MARL__AGENT, DIM_A)}},
     TD("td_target lambda", MARL__TEAM, 0),
     TD("td_target lambda of agents", MARL__AGENT, 0),
     TD("td_target one step", MARL__TEAM, 1),

@@ -38,6 +38,14 @@ static double draw(marl__rng *rng, fill kind, int32_t indices) {
     }
 }
 
+/* Every third entity, beginning with another one in every row, is absent. */
+static void leave_out_entities(const shape *s, leaf *l) {
+    for (int32_t row = 0; row < l->rows; row++)
+        for (int32_t e = 0; e < ENTITY_COUNT; e++)
+            for (int32_t c = 0; (row + e) % 3 == 0 && c < s->A; c++)
+                l->x[(size_t)row * (size_t)l->cols + (size_t)(1 + e * s->A + c)] = 0;
+}
+
 static int wants_grad(const leaf_spec *spec) { return spec->name && !spec->is_constant; }
 
 static int can_move(const leaf_spec *spec) { return spec->name && spec->is_constant != CONSTANT; }
@@ -60,6 +68,7 @@ static void world_make_moving(const op_case *c, const shape *s, uint32_t moving,
         ck_assert_ptr_nonnull(l->x);
         marl__rng_init(&rng, 7, marl__stream(MARL__STREAM_TEST, (uint32_t)((c - cases) * 64 + (s - shapes) * 8 + i)));
         for (size_t k = 0; k < l->count; k++) l->x[k] = (double)(float)draw(&rng, spec->fill, s->A);
+        if (spec->fill == ENTITIES) leave_out_entities(s, l);
         if (!can_move(spec) || !(moving >> i & 1)) continue;
         l->direction = calloc(l->count + 1, sizeof *l->direction);
         ck_assert_ptr_nonnull(l->direction);

@@ -80,7 +80,8 @@ static inline marl_config *team_config(const char *const *keys) {
 
 /* Writes such a team to a sink. */
 static inline void team_write(marl_device *device, const team_options *options, const marl_sink *sink) {
-    marl__team_shape shape = {options->agents, options->obs, options->actions, 0, 1, 10};
+    marl__team_shape shape = {.agents = options->agents, .obs = options->obs, .actions = options->actions,
+                              .state = 0, .rewards = 1, .episode_limit = 10};
     marl_config *config = team_config(options->keys);
     marl__params *params = NULL;
     marl__agent agent;

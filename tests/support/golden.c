@@ -345,3 +345,25 @@ int32_t marl__golden_find_param(marl__golden *golden, const marl__params *params
     marl__golden_fault(golden, "there is no parameter \"%s\" with %zu numbers for %s", name, count, recorded);
     return -1;
 }
+
+/* A tensor of ours, or one of several copies side by side in it. */
+static size_t *whole_places(marl__golden *golden, const marl__params *params, const char *recorded, size_t count,
+                            int32_t *is_target) {
+    size_t first = 0;
+    int32_t index = marl__golden_find_param(golden, params, recorded, count, is_target, &first);
+    size_t *places = index < 0 ? NULL : marl__golden_room(golden, count, sizeof *places);
+    for (size_t i = 0; places && i < count; i++) places[i] = params->list[index].offset + first + i;
+    return places;
+}
+
+size_t *marl__golden_places(marl__golden *golden, const marl__params *params, const char *recorded, size_t *out_count,
+                            int32_t *is_target) {
+    const char *name = recorded + (strncmp(recorded, "target_", 7) ? 0 : 7);
+    char array[160];
+    snprintf(array, sizeof array, "param.%s", recorded);
+    *out_count = marl__golden_count(golden, array);
+    if (!marl__golden_is_hpn(golden) || strncmp(name, "agent.", 6))
+        return whole_places(golden, params, recorded, *out_count, is_target);
+    *is_target = name != recorded;
+    return marl__golden_hpn_places(golden, params, name + 6, *out_count);
+}

@@ -10,13 +10,15 @@
 #include "core/io/safetensors.h"
 #include "core/params/params.h"
 
+struct marl__entities;
+
 typedef struct marl__golden {
     marl__heap *heap;
     const marl__json *json;
     const char *name;
     int32_t entry, dims, hyper, arrays; /* values in json */
     marl__safetensors *file;
-    void *blocks[1024];                 /* everything read, freed together */
+    void *blocks[4096];                 /* everything read, freed together */
     int32_t block_count, array_count;
     uint8_t *is_compared;               /* of each array of the manifest, in its order */
     int64_t numbers;                    /* compared */
@@ -103,5 +105,18 @@ void marl__golden_param_name(const marl__params *params, const char *recorded, c
  * in it. -1 and a fault if there is no such parameter or it has another size. */
 int32_t marl__golden_find_param(marl__golden *golden, const marl__params *params, const char *recorded, size_t count,
                                 int32_t *is_target, size_t *first);
+
+/* Where each number of a recorded parameter stands in our flat vector: those of one published tensor may lie in
+ * several of ours. NULL and a fault if there is no place. */
+size_t *marl__golden_places(marl__golden *golden, const marl__params *params, const char *recorded, size_t *out_count,
+                            int32_t *is_target);
+
+/* HPN (golden_hpn.c): whether a case is one; its entities; the places of the agent's parameters ("own.bias"). */
+int marl__golden_is_hpn(const marl__golden *golden);
+void marl__golden_entities(marl__golden *golden, struct marl__entities *out);
+size_t *marl__golden_hpn_places(marl__golden *golden, const marl__params *params, const char *name, size_t count);
+void marl__golden_hpn_agent(marl__golden *golden, marl_device *device, int32_t shard_rows);
+void marl__golden_hpn_step(marl__golden *golden, marl_device *device, int32_t shard_rows);
+const char *marl__golden_hpn_skip(const marl__golden *golden);
 
 #endif

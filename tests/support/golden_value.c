@@ -56,13 +56,26 @@ static int32_t hypernet_layers(const marl__golden *golden) {
     return 1;
 }
 
+static void set_gru(step_case *c) {
+    set_text(c, "net", "gru");
+    set_int(c, "net.recurrent", marl__golden_flag(c->golden, "use_rnn", 1));
+    set_int(c, "net.layer_norm", marl__golden_flag(c->golden, "use_layer_norm", 0));
+}
+
+static void set_hpn(step_case *c) {
+    set_text(c, "net", "hpn_gru");
+    carry_over(c, "hpn_hyper_dim", "net.hyper_dim");
+    carry_over(c, "hpn_head_num", "net.heads");
+    int is_separate = strstr(marl__golden_word(c->golden, "agent", ""), "separate") != NULL;
+    set_text(c, "net.hpn_layout", is_separate ? "separate" : "shared");
+}
+
 /* What both code bases name alike. */
 static void set_common(step_case *c, int32_t shard_rows) {
     marl__golden *golden = c->golden;
-    set_text(c, "net", "gru");
+    if (marl__golden_is_hpn(golden)) set_hpn(c);
+    else set_gru(c);
     set_int(c, "net.hidden_dim", marl__golden_dim(golden, "hidden"));
-    set_int(c, "net.recurrent", marl__golden_flag(golden, "use_rnn", 1));
-    set_int(c, "net.layer_norm", marl__golden_flag(golden, "use_layer_norm", 0));
     set_int(c, "last_action", marl__golden_flag(golden, "obs_last_action", 0));
     set_text(c, "agent_id", marl__golden_flag(golden, "obs_agent_id", 0) ? "onehot" : "none");
     set_int(c, "double_q", marl__golden_flag(golden, "double_q", 1));
@@ -184,16 +197,25 @@ static marl__state_item state_item(step_case *c, const char *name) {
     return (marl__state_item){0};
 }
 
-/* Where a recorded parameter stands in the learner, and how many numbers it has. array: with the prefix that tells what
- * of it was recorded, "param." and so on. */
-static float *locate(step_case *c, const char *array, const char *prefix, size_t *out_count) {
-    const marl__params *params = marl__learner_params(c->learner);
-    size_t first = 0;
+/* Copies between a recorded parameter's numbers and the places they have in a flat vector of ours. */
+static size_t scatter(step_case *c, const char *recorded, const char *array) {
     int32_t is_target = 0;
-    *out_count = marl__golden_count(c->golden, array);
-    int32_t index = marl__golden_find_param(c->golden, params, array + strlen(prefix), *out_count, &is_target, &first);
-    float *flat = state_item(c, is_target ? "target" : "params").f32;
-    return flat && index >= 0 ? flat + params->list[index].offset + first : NULL;
+    size_t count = 0;
+    size_t *places = marl__golden_places(c->golden, marl__learner_params(c->learner), recorded, &count, &is_target);
+    const float *from = places ? marl__golden_floats(c->golden, array, count) : NULL;
+    float *to = state_item(c, is_target ? "target" : "params").f32;
+    for (size_t i = 0; from && to && i < count; i++) to[places[i]] = from[i];
+    return count;
+}
+
+static void compare_places(step_case *c, const char *recorded, const char *array, const float *flat) {
+    int32_t is_target = 0;
+    size_t count = 0;
+    size_t *places = marl__golden_places(c->golden, marl__learner_params(c->learner), recorded, &count, &is_target);
+    float *got = places ? marl__golden_room(c->golden, count, sizeof *got) : NULL;
+    if (!flat) flat = state_item(c, is_target ? "target" : "params").f32;
+    for (size_t i = 0; got && flat && i < count; i++) got[i] = flat[places[i]];
+    if (got) marl__golden_compare_floats(c->golden, array, got, count);
 }
 
 /* Sets every parameter; counts the numbers, so that none is left at its random start. */
@@ -201,45 +223,27 @@ static void read_params(step_case *c) {
     const marl__params *params = marl__learner_params(c->learner);
     size_t set[2] = {0, 0}, all = 0;
     const char *array = NULL;
-    for (int32_t i = 0; (array = marl__golden_array(c->golden, i)) && !c->golden->fault[0]; i++) {
-        size_t count = 0;
-        if (strncmp(array, "param.", 6)) continue;
-        float *to = locate(c, array, "param.", &count);
-        const float *from = to ? marl__golden_floats(c->golden, array, count) : NULL;
-        if (from) memcpy(to, from, count * sizeof *to);
-        set[!strncmp(array, "param.target_", 13)] += count;
-    }
+    for (int32_t i = 0; (array = marl__golden_array(c->golden, i)) && !c->golden->fault[0]; i++)
+        if (!strncmp(array, "param.", 6))
+            set[!strncmp(array, "param.target_", 13)] += scatter(c, array + 6, array);
     for (int32_t i = 0; i < params->count; i++) all += params->list[i].count;
-    if (set[0] != all || set[1] != all)
+    if (!c->golden->fault[0] && (set[0] != all || set[1] != all))
         marl__golden_fault(c->golden, "%zu and %zu numbers of parameters and targets recorded, the learner has %zu",
                            set[0], set[1], all);
     marl__golden_ok(c->golden, marl__learner_restored(c->learner));
 }
 
-/* after1.* or after5.* */
-static void compare_params(step_case *c, const char *prefix) {
-    size_t length = strlen(prefix), count = 0;
+/* after1.* or after5.* with the parameters, grad.* with the gradient, which has their layout. */
+static void compare_params(step_case *c, const char *prefix, const float *flat) {
+    size_t length = strlen(prefix);
     const char *array = NULL;
-    for (int32_t i = 0; (array = marl__golden_array(c->golden, i)) && !c->golden->fault[0]; i++) {
-        if (strncmp(array, prefix, length)) continue;
-        const float *got = locate(c, array, prefix, &count);
-        if (got) marl__golden_compare_floats(c->golden, array, got, count);
-    }
+    for (int32_t i = 0; (array = marl__golden_array(c->golden, i)) && !c->golden->fault[0]; i++)
+        if (!strncmp(array, prefix, length)) compare_places(c, array + length, array, flat);
 }
 
 static void compare_gradients(step_case *c) {
     const marl__params *params = marl__learner_params(c->learner);
-    const float *base = state_item(c, "params").f32;
-    size_t count = 0;
-    const char *array = NULL;
-    for (int32_t i = 0; (array = marl__golden_array(c->golden, i)) && !c->golden->fault[0]; i++) {
-        if (strncmp(array, "grad.", 5)) continue;
-        const float *at = locate(c, array, "grad.", &count);
-        if (!at) return;
-        /* The gradient has the layout of the parameters, so the place in one is the place in the other. */
-        const float *gradient = marl__learner_gradient(c->learner, 0) - params->list[0].offset;
-        marl__golden_compare_floats(c->golden, array, gradient + (at - base), count);
-    }
+    compare_params(c, "grad.", marl__learner_gradient(c->learner, 0) - params->list[0].offset);
 }
 
 /* ---- values ---- */
@@ -255,6 +259,14 @@ static const value_array value_arrays[] = {
     {"out.target_q", "target_q", 0, 0, 0},         {"out.greedy_action", "greedy", 1, 0, 0},
     {"out.q_tot", "q_tot", 0, 0, 0},               {"out.target_q_tot", "target_q_tot", 0, 0, 0},
     {"out.targets", "targets", 0, 1, 0},           {"out.mask", "mask", 0, 0, 0},
+};
+
+/* PyMARL3 records the team's values times the mask. */
+static const value_array hpn_arrays[] = {
+    {"out.q", "q", 0, 0, 0},         {"out.target_q", "target_q", 0, 0, 0},
+    {"out.greedy_action", "greedy", 1, 0, 0}, {"out.mask", "mask", 0, 0, 0},
+    {"out.q_tot", "q_tot", 0, 1, 0}, {"out.target_q_tot", "target_q_tot", 0, 0, 0},
+    {"out.targets", "targets", 0, 1, 0},
 };
 
 /* QPLEX's team values are recorded times the mask; its original code has the targets' one slot ahead. */
@@ -347,9 +359,9 @@ static void run_updates(step_case *c) {
         if (u > 0) continue;
         for (size_t i = 0; i < c->array_count; i++) compare_values(c, &c->arrays[i]);
         compare_gradients(c);
-        compare_params(c, "after1.");
+        compare_params(c, "after1.", NULL);
     }
-    compare_params(c, "after5.");
+    compare_params(c, "after5.", NULL);
     compare_series(c, "loss.td", c->losses);
     compare_series(c, "loss.td_steps", c->losses);
     compare_series(c, "out.grad_norms", c->norms);
@@ -381,7 +393,9 @@ static void run_step(step_case *c, marl_device *device, int32_t shard_rows, void
     set(c);
     read_episodes(c);
     if (golden->fault[0] || !marl__golden_ok(golden, marl__algo_type_find(c->algo, &type))) goto done;
-    marl__team_shape shape = {c->agents, c->obs, c->actions, c->state, c->rewards, c->slots - 1};
+    marl__team_shape shape = {.agents = c->agents, .obs = c->obs, .actions = c->actions,
+                              .state = c->state, .rewards = c->rewards, .episode_limit = c->slots - 1};
+    if (marl__golden_is_hpn(golden)) marl__golden_entities(golden, &shape.entities);
     marl_status status = type->create(device, type, c->config, &shape, c->batch, 1, 1, &c->learner);
     if (!marl__golden_ok(golden, status)) goto done;
     read_params(c);
@@ -416,6 +430,15 @@ void marl__golden_qplex_step(marl__golden *golden, marl_device *device, int32_t 
 void marl__golden_qplex_original(marl__golden *golden, marl_device *device, int32_t shard_rows) {
     step_case c = {.golden = golden, .algo = "qplex", ARRAYS(original_arrays)};
     run_step(&c, device, shard_rows, set_qplex_original);
+}
+
+void marl__golden_hpn_step(marl__golden *golden, marl_device *device, int32_t shard_rows) {
+    step_case c = {.golden = golden, .algo = algo_of(golden), ARRAYS(hpn_arrays)};
+    if (!strcmp(c.algo, "qplex")) {
+        c.arrays = qplex_arrays;
+        c.array_count = sizeof qplex_arrays / sizeof qplex_arrays[0];
+    }
+    run_step(&c, device, shard_rows, set_pymarl2);
 }
 
 static const char *unknown_mixer(const marl__golden *golden) {

@@ -38,6 +38,8 @@ void marl__graph_destroy(marl__graph *graph) {
     marl__free(heap, graph->slots);
     marl__free(heap, graph->stages);
     marl__free(heap, graph->group_map);
+    for (int32_t i = 0; i < graph->kept_map_count; i++) marl__free(heap, graph->kept_maps[i]);
+    marl__free(heap, graph->kept_maps);
     marl__free(heap, graph->gradients);
     marl__free(heap, graph->tangents);
     marl__free(heap, graph);
@@ -66,6 +68,23 @@ void marl__graph_set_groups(marl__graph *graph, const int32_t *map) {
     memcpy(copy, map, (size_t)graph->agents * sizeof *map);
     marl__free(graph->heap, graph->group_map);
     graph->group_map = copy;
+}
+
+const int32_t *marl__graph_keep_map(marl__graph *graph, const int32_t *map) {
+    void *list = graph->kept_maps, *copy = NULL;
+    size_t agents = (size_t)graph->agents;
+    if (graph->status != MARL_OK) return NULL;
+    for (int32_t i = 0; i < graph->kept_map_count; i++)
+        if (!memcmp(graph->kept_maps[i], map, agents * sizeof *map)) return graph->kept_maps[i];
+    graph->status = marl__grow_array(graph->heap, &list, graph->kept_map_count, &graph->kept_map_capacity,
+                                     sizeof *graph->kept_maps);
+    if (graph->status != MARL_OK) return NULL;
+    graph->kept_maps = list;
+    graph->status = marl__alloc_array(graph->heap, agents, sizeof *map, &copy);
+    if (graph->status != MARL_OK) return NULL;
+    memcpy(copy, map, agents * sizeof *map);
+    graph->kept_maps[graph->kept_map_count] = copy;
+    return graph->kept_maps[graph->kept_map_count++];
 }
 
 int32_t marl__graph_stage(marl__graph *graph, const char *name) {

@@ -53,6 +53,8 @@ typedef struct marl__graph {
     int32_t node_count, node_capacity, value_count, value_capacity, slot_count, slot_capacity, stage_count,
         stage_capacity;
     int32_t *group_map;          /* agent -> group of the params in use; NULL: identity */
+    int32_t **kept_maps;         /* other maps of the agents, see marl__graph_keep_map */
+    int32_t kept_map_count, kept_map_capacity;
     marl__val *gradients;        /* during and after marl__graph_vjp: gradient of each value, -1: none */
     marl__val *tangents;         /* during and after marl__graph_jvp, see jvp.c */
     int32_t tangent_count;       /* values there were when it was called */
@@ -64,6 +66,8 @@ void marl__graph_destroy(marl__graph *graph);
 marl_status marl__graph_status(const marl__graph *graph);
 /* Agent -> group of grouped parameters; copied. Default: agent i uses group i. */
 void marl__graph_set_groups(marl__graph *graph, const int32_t *map);
+/* A copy of a number for each agent that lives as long as the graph; NULL: the graph has failed. */
+const int32_t *marl__graph_keep_map(marl__graph *graph, const int32_t *map);
 /* Nodes added from now on belong to a new stage. The first stage, "main", exists from the start. */
 int32_t marl__graph_stage(marl__graph *graph, const char *name);
 int32_t marl__graph_find_stage(const marl__graph *graph, const char *name);
@@ -101,6 +105,19 @@ marl__val marl__sum_rows(marl__graph *g, marl__val x);
 marl__val marl__spread_rows(marl__graph *g, marl__val x, int32_t space);
 marl__val marl__qmix_mix(marl__graph *g, marl__val q, marl__val w1, marl__val b1, marl__val w2, marl__val b2);
 marl__val marl__qplex_weights(marl__graph *g, marl__val key, marl__val agents, marl__val action);
+/* Entities are rows of k features side by side in obs: entity e of `count` has the columns from first + e k on. Its hidden
+ * layer is z_e = act(w x_e + b), w (K,d,k). A row of zeros is an absent entity; see hpn_embed.c and hpn_score.c.
+ * hpn_embed: (AGENT, k d + k), the sum of the outer products x_e z_e^T (k rows of d), behind it the sum of x_e.
+ * hpn_score: (AGENT, count), z_e . v + c for v (AGENT, d) and c (AGENT, 1); c may be -1. */
+marl__val marl__hpn_embed(marl__graph *g, marl__val obs, marl__val w, marl__val b, int32_t first, int32_t count,
+                          int32_t activation);
+marl__val marl__hpn_score(marl__graph *g, marl__val obs, marl__val w, marl__val b, marl__val v, marl__val c,
+                          int32_t first, int32_t count, int32_t activation);
+enum { MARL__HEADS = 16 };
+/* z: heads blocks of columns; p: a parameter of a number for each head, or for each head and column. See heads.c. */
+marl__val marl__merge_heads(marl__graph *g, marl__val z, marl__val p, int32_t heads);
+/* AGENT rows: agent i's from values[choice[i]], of equal columns; -1: zeros. choice is copied. */
+marl__val marl__by_agent(marl__graph *g, const marl__val *values, int32_t count, const int32_t *choice);
 enum marl__td_kind { MARL__TD_LAMBDA, MARL__TD_N_STEP };
 marl__val marl__td_target(marl__graph *g, marl__val q, marl__val reward, marl__val terminated, marl__val mask,
                           int32_t kind, int32_t n, float gamma, float lambda);

@@ -18,6 +18,12 @@ int marl__check_index(marl__graph *g, const char *op, const char *what, marl__va
 int marl__check_param(marl__graph *g, const char *op, const char *what, marl__val value, int32_t rows, int32_t cols,
                       int32_t space);
 const marl__param *marl__param_of(const marl__graph *g, marl__val value); /* NULL: no parameter */
+/* Entities in the columns of obs and the hidden layer they pass through; k and d are its weight's. */
+int marl__check_entities(marl__graph *g, const char *op, const marl__val *in, int32_t first, int32_t count,
+                         int32_t activation);
+/* A node over entities: inputs, then first, count and activation, groups from the weight in[weight]. */
+marl__node *marl__add_entity_node(marl__graph *g, int32_t op, const marl__val *in, int32_t in_count, int32_t weight,
+                                  const int32_t *ints);
 /* d times the derivative of a function: its value or its argument is `at`, see unary_grad. factor: of an affine one. */
 marl__val marl__times_slope(marl__graph *g, int32_t kind, float factor, marl__val d, marl__val at);
 /* a + b where one, or both, may be -1 for a tangent that stands still. */

@@ -33,6 +33,10 @@ static void fill_uniform(marl__rng *rng, const marl__param *param, float *values
         values[i] = (float)((2.0 * marl__rng_real(rng) - 1.0) * (double)param->init_value);
 }
 
+static void fill_normal(marl__rng *rng, const marl__param *param, float *values) {
+    for (size_t i = 0; i < param->count; i++) values[i] = (float)(normal(rng) * (double)param->init_value);
+}
+
 static double dot(const float *a, const float *b, int32_t n, int32_t stride) {
     double sum = 0.0;
     for (int32_t i = 0; i < n; i++, a += stride, b += stride) sum += (double)*a * (double)*b;
@@ -72,6 +76,8 @@ static void fill(uint64_t seed, int32_t index, const marl__param *param, float *
     } else if (param->init == MARL__INIT_ORTHOGONAL && param->is_weight) {
         for (int32_t k = 0; k < param->groups; k++)
             fill_orthogonal(&rng, param, values + (size_t)k * (size_t)param->rows * (size_t)param->cols);
+    } else if (param->init == MARL__INIT_NORMAL) {
+        fill_normal(&rng, param, values);
     } else {
         fill_uniform(&rng, param, values);
     }

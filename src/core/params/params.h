@@ -7,7 +7,8 @@
 
 #include "core/device.h"
 
-enum marl__init { MARL__INIT_UNIFORM /* [-a, a] */, MARL__INIT_CONSTANT /* a */, MARL__INIT_ORTHOGONAL /* gain a */ };
+enum marl__init { MARL__INIT_UNIFORM /* [-a, a] */, MARL__INIT_CONSTANT /* a */, MARL__INIT_ORTHOGONAL /* gain a */,
+                  MARL__INIT_NORMAL /* standard deviation a */ };
 
 typedef struct marl__param {
     char name[96];

@@ -20,6 +20,7 @@
 size_t MARL__ISA(marl__scratch_gru)(const marl__call *call);
 size_t MARL__ISA(marl__scratch_gru_grad)(const marl__call *call);
 size_t MARL__ISA(marl__scratch_gru_jvp)(const marl__call *call);
+size_t MARL__ISA(marl__scratch_hpn)(const marl__call *call);
 
 /* Row `row` of a tensor; sizes are within what the plan allocated, so 64-bit offsets cannot overflow. */
 static inline float *row_of(const marl__tensor *tensor, int32_t row) {

@@ -122,4 +122,19 @@ MARL__LANE_FN v16 v16_activate(int32_t kind, v16 x) {
     }
 }
 
+/* d times the derivative of a fusable kind where its value is y. */
+MARL__LANE_FN v16 v16_times_slope(int32_t kind, v16 d, v16 y) {
+    v16 one = v16_set1(1.0f), scale = v16_set1(MARL__SELU_SCALE), low = v16_set1(MARL__SELU_SCALE * MARL__SELU_ALPHA);
+    v16m above = v16_gt(y, v16_zero());
+    switch (kind) {
+    case MARL__RELU: return v16_keep(above, d);
+    case MARL__LEAKY_RELU: return v16_select(above, d, v16_mul(d, v16_set1(0.01f)));
+    case MARL__ELU: return v16_select(above, d, v16_mul(d, v16_add(y, one)));
+    case MARL__SELU: return v16_mul(d, v16_select(above, scale, v16_add(y, low)));
+    case MARL__TANH: return v16_mul(d, v16_fnma(y, y, one));
+    case MARL__SIGMOID: return v16_mul(d, v16_mul(y, v16_sub(one, y)));
+    default: return d;
+    }
+}
+
 #endif
