@@ -294,4 +294,4 @@ help:
 	@echo "make abi           exported names, imports and types against tests/abi; abi-update writes them anew"
 	@echo "make docs          the reference manual (Doxygen) in build/docs/html"
 	@echo "make clean         removes build, lib and bin"
-	@echo "Variables: CC CXX CFLAGS LDFLAGS WERROR=1 DEBUG=1 V=1"
+	@echo "Variables: CC CXX CFLAGS LDFLAGS WERROR=1 DEBUG=1 V=1; CHECK_JOBS: test programs at a time under sanitizers"

@@ -11,11 +11,11 @@
 #include "bench_learner.h"
 
 const bench_team bench_teams[] = {
-    {"lbf_8x8_2p", {2, 12, 6, 24, 1, 50}, 0},
-    {"3m", {3, 30, 9, 48, 1, 60}, 0},
-    {"5m_vs_6m", {5, 55, 12, 98, 1, 70}, 0},
-    {"8m_vs_9m", {8, 85, 15, 179, 1, 120}, 0},
-    {"27m_vs_30m", {27, 285, 36, 1170, 1, 180}, 1},
+    {"lbf_8x8_2p", {.agents = 2, .obs = 12, .actions = 6, .state = 24, .rewards = 1, .episode_limit = 50}, 0},
+    {"3m", {.agents = 3, .obs = 30, .actions = 9, .state = 48, .rewards = 1, .episode_limit = 60}, 0},
+    {"5m_vs_6m", {.agents = 5, .obs = 55, .actions = 12, .state = 98, .rewards = 1, .episode_limit = 70}, 0},
+    {"8m_vs_9m", {.agents = 8, .obs = 85, .actions = 15, .state = 179, .rewards = 1, .episode_limit = 120}, 0},
+    {"27m_vs_30m", {.agents = 27, .obs = 285, .actions = 36, .state = 1170, .rewards = 1, .episode_limit = 180}, 1},
 };
 const int bench_team_count = sizeof bench_teams / sizeof bench_teams[0];
 

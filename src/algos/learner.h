@@ -125,8 +125,8 @@ int32_t marl__agent_inputs(const marl__agent *agent);
  * new range "agent" of optimiser group 0. */
 marl_status marl__agent_declare(const marl_config *config, const marl__team_shape *shape, marl__params *params,
                                 marl__agent *out);
-/* obs (AGENT, O); last: (AGENT i32, previous action or -1), -1 when there is no such input. values->x: -1, or the inputs
- * that an earlier net of this graph was given, which are the same. Keeps "agent_inputs" when keep. */
+/* obs (AGENT, O); last: (AGENT i32, previous action or -1), -1 when there is no such input. values->x: -1, or what an
+ * earlier net of this graph was given, which is the same. Keeps "agent_inputs" when keep. */
 void marl__agent_build(const marl__agent *agent, marl__graph *graph, int32_t slot, marl__val obs, marl__val last,
                        marl__net_values *values, int32_t keep);
 
