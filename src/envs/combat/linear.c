@@ -5,8 +5,6 @@
  * violated, and the interval that earlier lines leave on a line. */
 #include "envs/combat/linear.h"
 
-#include "envs/combat/lanes.h"
-
 typedef struct goal {
     vec wish;
     float radius;

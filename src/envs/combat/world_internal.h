@@ -39,12 +39,16 @@ typedef struct marl__combat_mover {
     float start_x, start_y; /* its wish, cut to the top speed */
 } marl__combat_mover;
 
+/* A unit that moves, its pairs with neighbours and its walls. */
 typedef struct marl__combat_job {
-    int32_t place, begin, count; /* a unit that moves and its pairs */
+    int32_t place, pairs, pair_count, walls, wall_count;
 } marl__combat_job;
 
-/* Pairs of neighbours that are worked on together: room for all of the last unit after a thousand. */
-enum { MARL__COMBAT_MOST_PAIRS = 1024 + MARL__COMBAT_MOST_UNITS };
+/* A round of steering ends when it has so many; then there is room for those of one unit more. */
+enum {
+    MARL__COMBAT_MOST_PAIRS = 1024 + MARL__COMBAT_MOST_UNITS,
+    MARL__COMBAT_MOST_WALL_LINES = 1024
+};
 
 struct marl__combat_world {
     marl__combat_state state;
@@ -76,7 +80,9 @@ struct marl__combat_world {
     marl__combat_job jobs[MARL__COMBAT_MOST_UNITS];
     int16_t pairs_of[MARL__COMBAT_MOST_PAIRS + MARL__COMBAT_SPARE_LINES][2]; /* places */
     int32_t pair_count, job_count;
-    marl__combat_lines pair_lines, lines, scratch;
+    int16_t job_order[MARL__COMBAT_MOST_UNITS];
+    marl__combat_lines pair_lines, wall_lines, lines, scratch;
+    marl__combat_four fours[2];
     float *line_memory;
 };
 
@@ -84,6 +90,8 @@ struct marl__combat_world {
 void marl__combat_aim(marl__combat_world *world);
 /* orca.c: found_vx, found_vy from the wishes. */
 void marl__combat_steer(marl__combat_world *world);
+/* avoid_walls.c: the lines that keep a unit from walls, from lines[0] on; returns how many. */
+int32_t marl__combat_avoid_walls(marl__combat_world *world, int32_t id, const marl__combat_lines *lines);
 /* damage.c: the unit's weapon at `target`; returns the reward. */
 double marl__combat_fire(marl__combat_world *world, int32_t id, int32_t target);
 
