@@ -156,9 +156,9 @@ static int32_t avoid_edge(const marl__combat_walls *walls, int32_t edge, vec pos
     return count;
 }
 
-int32_t marl__combat_avoid_walls(marl__combat_world *w, int32_t id, const marl__combat_lines *lines) {
+int32_t marl__combat_avoid_walls(marl__combat_world *w, int32_t id, vec velocity, const marl__combat_lines *lines) {
     const marl__combat_body *body = &w->bodies[id];
-    vec position = marl__combat_at(&w->state, id), velocity = {w->state.found_vx[id], w->state.found_vy[id]};
+    vec position = marl__combat_at(&w->state, id);
     int32_t near_count, count = 0;
 
     if (body->plane != 0) {

@@ -133,8 +133,8 @@ static int is_met_first(const marl__combat_crowd *c, int32_t from, int32_t a, in
 /* ---- the search ---- */
 
 /* Places come in rising order, so of equal ones `place` is the later. */
-static int32_t insert(const marl__combat_crowd *c, int32_t from, float square, int32_t place,
-                      marl__combat_neighbour *near, int32_t count) {
+static inline int32_t insert(const marl__combat_crowd *c, int32_t from, float square, int32_t place,
+                             marl__combat_neighbour *near, int32_t count) {
     int32_t at = count;
 
     for (; at > 0; at--) {
@@ -144,7 +144,7 @@ static int32_t insert(const marl__combat_crowd *c, int32_t from, float square, i
         }
         near[at] = *before;
     }
-    near[at] = (marl__combat_neighbour){square, place};
+    near[at] = (marl__combat_neighbour){square, (int16_t)from, (int16_t)place};
     return count + 1;
 }
 

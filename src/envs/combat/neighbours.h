@@ -15,8 +15,8 @@ typedef struct marl__combat_branch {
 } marl__combat_branch;
 
 typedef struct marl__combat_neighbour {
-    float square;  /* of the distance */
-    int32_t place; /* in the crowd */
+    float square;        /* of the distance */
+    int16_t from, place; /* of the unit and of its neighbour in the crowd */
 } marl__combat_neighbour;
 
 enum { MARL__COMBAT_GROUP = 8 }; /* places that are looked at together; arrays are padded to it */

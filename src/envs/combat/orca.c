@@ -7,6 +7,8 @@
  * A plane is steered in rounds: the search for all units, then the lines of all pairs, four at a time, then the choice
  * of four units at a time. Unit by unit, the long chain of operations behind each choice would have to end before the
  * next search could begin, and every unit would take its branches another way. */
+#include <string.h>
+
 #include "envs/combat/lanes.h"
 #include "envs/combat/world_internal.h"
 
@@ -50,21 +52,28 @@ static inline void avoid_four(const relation *r, const marl__combat_lines *lines
 
 /* ---- rounds ---- */
 
-/* Who stands will not yield: then the whole way is the other's. A wish beyond the top speed is cut. */
+/* Who stands will not yield: then the whole way is the other's. A wish beyond the top speed is cut. Whether a unit
+ * stands or is too fast is hard to guess, so nothing here branches on it. */
 static void gather(marl__combat_world *w, const marl__combat_crowd *crowd) {
     const marl__combat_state *s = &w->state;
 
+    w->moving_count = 0;
     for (int32_t i = 0; i < crowd->count; i++) {
         int32_t id = crowd->ids[i];
         vec wish = {w->wish_x[id], w->wish_y[id]};
+        int stands = (wish.x == 0.0f) & (wish.y == 0.0f);
         float top_speed = w->bodies[id].top_speed, square = vec_square(wish);
-        vec cut = vec_scale(top_speed, vec_over(wish, sqrtf(square)));
-        int is_cut = square > top_speed * top_speed;
+        int32_t is_cut = -(square > top_speed * top_speed);
+        lanes limits = lanes_root(lanes_of(square)), whole = {wish.x, wish.y, 0.0f, 0.0f};
+        lanes cut = lanes_of(top_speed) * (lanes_of(1.0f) / limits * whole);
+        lanes start = lanes_if((lane_masks){is_cut, is_cut, is_cut, is_cut}, cut, whole);
         w->movers[i] = (marl__combat_mover){
             .x = crowd->x[i], .y = crowd->y[i], .vx = s->found_vx[id], .vy = s->found_vy[id],
-            .radius = w->bodies[id].radius, .share = wish.x == 0.0f && wish.y == 0.0f ? 1.0f : 0.5f,
-            .start_x = is_cut ? cut.x : wish.x, .start_y = is_cut ? cut.y : wish.y,
+            .radius = w->bodies[id].radius, .share = 0.5f * (float)(1 + stands),
+            .start_x = start[0], .start_y = start[1],
         };
+        w->moving[w->moving_count] = (int16_t)i;
+        w->moving_count += !stands;
     }
 }
 
@@ -72,25 +81,22 @@ static marl__combat_lines lines_from(const marl__combat_lines *lines, int32_t at
     return (marl__combat_lines){lines->x + at, lines->y + at, lines->dx + at, lines->dy + at};
 }
 
-/* From place `at` on, as many units as there is room for. Returns the place behind the last. */
+/* From the at-th moving unit on, as many as there is room for. Returns the one behind the last. */
 static int32_t find_jobs(marl__combat_world *w, const marl__combat_crowd *crowd, int32_t at) {
     int32_t pair_count = 0, wall_count = 0;
 
     w->job_count = 0;
-    for (; at < crowd->count && pair_count + crowd->count <= MARL__COMBAT_MOST_PAIRS &&
+    for (; at < w->moving_count && pair_count + crowd->count <= MARL__COMBAT_MOST_PAIRS &&
            wall_count <= MARL__COMBAT_MOST_WALL_LINES; at++) {
-        int32_t id = crowd->ids[at];
-        marl__combat_lines walls = lines_from(&w->wall_lines, wall_count);
-        marl__combat_job job = {.place = at, .pairs = pair_count, .walls = wall_count};
-        if (w->movers[at].share == 1.0f) {
-            continue;
+        int32_t place = w->moving[at], id = crowd->ids[place];
+        const marl__combat_body *body = &w->bodies[id];
+        marl__combat_job job = {.place = place, .pairs = pair_count, .walls = wall_count};
+        if (marl__combat_wall_cells_has(&w->cells, body->type, crowd->x[place], crowd->y[place])) {
+            marl__combat_lines walls = lines_from(&w->wall_lines, wall_count);
+            vec own = {w->movers[place].vx, w->movers[place].vy};
+            job.wall_count = marl__combat_avoid_walls(w, id, own, &walls);
         }
-        job.wall_count = marl__combat_avoid_walls(w, id, &walls);
-        job.pair_count = marl__combat_crowd_near(crowd, at, w->bodies[id].touch_square, w->near);
-        for (int32_t i = 0; i < job.pair_count; i++) {
-            w->pairs_of[pair_count + i][0] = (int16_t)at;
-            w->pairs_of[pair_count + i][1] = (int16_t)w->near[i].place;
-        }
+        job.pair_count = marl__combat_crowd_near(crowd, place, body->touch_square, &w->pairs_of[pair_count]);
         pair_count += job.pair_count;
         wall_count += job.wall_count;
         w->jobs[w->job_count++] = job;
@@ -106,11 +112,11 @@ static void find_lines(marl__combat_world *w) {
         lanes mine[4], my_rest[4], other[4], rest[4];
         relation r;
         for (int32_t j = 0; j < 4; j++) {
-            const int16_t *pair = w->pairs_of[i + j];
-            mine[j] = lanes_load(&movers[pair[0]].x);
-            my_rest[j] = lanes_load(&movers[pair[0]].radius);
-            other[j] = lanes_load(&movers[pair[1]].x);
-            rest[j] = lanes_load(&movers[pair[1]].radius);
+            const marl__combat_neighbour *pair = &w->pairs_of[i + j];
+            mine[j] = lanes_load(&movers[pair->from].x);
+            my_rest[j] = lanes_load(&movers[pair->from].radius);
+            other[j] = lanes_load(&movers[pair->place].x);
+            rest[j] = lanes_load(&movers[pair->place].radius);
         }
         lanes_transpose(mine);
         lanes_transpose(my_rest);
@@ -125,20 +131,24 @@ static void find_lines(marl__combat_world *w) {
 /* Jobs in the order of their number of lines, so that those solved together have about as many. Returns how many of
  * them have at most MARL__COMBAT_FOUR_LINES. */
 static int32_t sort_jobs(marl__combat_world *w) {
-    int32_t begins[MARL__COMBAT_FOUR_LINES + 3] = {0}, few;
+    int32_t ends[MARL__COMBAT_FOUR_LINES + 2], most = 0, few;
 
     for (int32_t i = 0; i < w->job_count; i++) {
-        int32_t lines = w->jobs[i].wall_count + w->jobs[i].pair_count;
-        begins[(lines <= MARL__COMBAT_FOUR_LINES ? lines : MARL__COMBAT_FOUR_LINES + 1) + 1]++;
+        marl__combat_job *job = &w->jobs[i];
+        int32_t lines = job->wall_count + job->pair_count;
+        job->bin = lines <= MARL__COMBAT_FOUR_LINES ? lines : MARL__COMBAT_FOUR_LINES + 1;
+        most = job->bin > most ? job->bin : most;
     }
-    for (int32_t i = 0; i < MARL__COMBAT_FOUR_LINES + 1; i++) {
-        begins[i + 1] += begins[i];
-    }
-    few = begins[MARL__COMBAT_FOUR_LINES + 1];
+    memset(ends, 0, (size_t)(most + 1) * sizeof *ends);
     for (int32_t i = 0; i < w->job_count; i++) {
-        int32_t lines = w->jobs[i].wall_count + w->jobs[i].pair_count;
-        int32_t bin = lines <= MARL__COMBAT_FOUR_LINES ? lines : MARL__COMBAT_FOUR_LINES + 1;
-        w->job_order[begins[bin]++] = (int16_t)i;
+        ends[w->jobs[i].bin]++;
+    }
+    for (int32_t i = 1; i <= most; i++) {
+        ends[i] += ends[i - 1];
+    }
+    few = ends[most <= MARL__COMBAT_FOUR_LINES ? most : MARL__COMBAT_FOUR_LINES];
+    for (int32_t i = w->job_count - 1; i >= 0; i--) {
+        w->job_order[--ends[w->jobs[i].bin]] = (int16_t)i;
     }
     return few;
 }
@@ -263,15 +273,13 @@ void marl__combat_steer(marl__combat_world *w) {
         }
         marl__combat_crowd_sort(crowd, s->x, s->y);
         gather(w, crowd);
-        for (int32_t at = 0; at < crowd->count;) {
+        for (int32_t i = 0; i < crowd->count; i++) {
+            s->found_vx[crowd->ids[i]] = s->found_vy[crowd->ids[i]] = 0.0f;
+        }
+        for (int32_t at = 0; at < w->moving_count;) {
             at = find_jobs(w, crowd, at);
             find_lines(w);
             finish_jobs(w, crowd);
-        }
-        for (int32_t i = 0; i < crowd->count; i++) {
-            if (w->movers[i].share == 1.0f) {
-                s->found_vx[crowd->ids[i]] = s->found_vy[crowd->ids[i]] = 0.0f;
-            }
         }
     }
 }
