@@ -132,20 +132,53 @@ static int is_met_first(const marl__combat_crowd *c, int32_t from, int32_t a, in
 
 /* ---- the search ---- */
 
-/* Places come in rising order, so of equal ones `place` is the later. */
-static inline int32_t insert(const marl__combat_crowd *c, int32_t from, float square, int32_t place,
-                             marl__combat_neighbour *near, int32_t count) {
-    int32_t at = count;
-
-    for (; at > 0; at--) {
-        const marl__combat_neighbour *before = &near[at - 1];
-        if (before->square < square || (before->square == square && is_met_first(c, from, before->place, place))) {
-            break;
+/* A place at a time, in rising order: of equal ones the new is the later. */
+static void sort_one_by_one(const marl__combat_crowd *c, marl__combat_neighbour *near, int32_t count) {
+    for (int32_t i = 1; i < count; i++) {
+        marl__combat_neighbour moved = near[i];
+        int32_t at = i;
+        for (; at > 0; at--) {
+            const marl__combat_neighbour *before = &near[at - 1];
+            if (before->square < moved.square ||
+                (before->square == moved.square && is_met_first(c, moved.from, before->place, moved.place))) {
+                break;
+            }
+            near[at] = *before;
         }
-        near[at] = *before;
+        near[at] = moved;
     }
-    near[at] = (marl__combat_neighbour){square, (int16_t)from, (int16_t)place};
-    return count + 1;
+}
+
+/* Up to eight at once, by counting for each how many are nearer: no comparison is branched on. 0: there are ties. */
+static int sort_eight(marl__combat_neighbour *near, int32_t count) {
+    float squares[8] = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
+    marl__combat_neighbour copy[8];
+    lanes low, high;
+    lane_masks low_rank = {0, 0, 0, 0}, high_rank = low_rank, low_like = low_rank, high_like = low_rank;
+    int32_t ranks[8];
+
+    for (int32_t i = 0; i < count; i++) {
+        squares[i] = near[i].square;
+        copy[i] = near[i];
+    }
+    low = lanes_load(squares);
+    high = lanes_load(squares + 4);
+    for (int32_t i = 0; i < count; i++) {
+        lanes one = lanes_of(squares[i]);
+        low_rank -= one < low;
+        high_rank -= one < high;
+        low_like -= one == low;
+        high_like -= one == high;
+    }
+    if (lanes_bits((low_like > 1) | (high_like > 1))) {
+        return 0;
+    }
+    memcpy(ranks, &low_rank, sizeof low_rank);
+    memcpy(ranks + 4, &high_rank, sizeof high_rank);
+    for (int32_t i = 0; i < count; i++) {
+        near[ranks[i]] = copy[i];
+    }
+    return 1;
 }
 
 /* Bit i: place begin + i is in range. */
@@ -174,8 +207,11 @@ int32_t marl__combat_crowd_near(const marl__combat_crowd *crowd, int32_t place, 
         for (; bits; bits &= bits - 1) {
             int32_t i = begin + __builtin_ctzll(bits);
             float dx = crowd->x[place] - crowd->x[i], dy = crowd->y[place] - crowd->y[i];
-            count = insert(crowd, place, dx * dx + dy * dy, i, near, count);
+            near[count++] = (marl__combat_neighbour){dx * dx + dy * dy, (int16_t)place, (int16_t)i};
         }
+    }
+    if (count > 1 && (count > 8 || !sort_eight(near, count))) {
+        sort_one_by_one(crowd, near, count);
     }
     return count;
 }

@@ -157,7 +157,7 @@ static int32_t choose_patient(const marl__combat_world *w, int32_t id, double *s
         if (distance > scan) {
             continue;
         }
-        *slowest = fmin(*slowest, body->speed);
+        *slowest = body->speed < *slowest ? body->speed : *slowest;
         if (distance < pairs[body->type].sight && (s->hp[fellow] < body->most_hp || s->target[fellow] >= 0) &&
             (best < 0 || s->hp[fellow] < s->hp[best])) {
             best = fellow;
@@ -176,7 +176,7 @@ static double slowest_aiming(const marl__combat_world *w, int32_t id, double slo
     for (int32_t i = 0; i < allies->count; i++) {
         int32_t ally = allies->ids[i];
         if (w->state.target[ally] == id && marl__combat_can_hit(w, id, ally)) {
-            slowest = fmin(slowest, w->bodies[ally].speed);
+            slowest = w->bodies[ally].speed < slowest ? w->bodies[ally].speed : slowest;
         }
     }
     return slowest;
