@@ -67,7 +67,10 @@ static int32_t part(marl__combat_crowd *c, int32_t begin, int32_t end) {
             right--;
         }
     }
-    return left == begin ? left + 1 : left;
+    if (left == begin) {
+        return left + 1;
+    }
+    return left < end ? left : end - 1; /* all below: the middle of two ends of the world overflows */
 }
 
 static int16_t build(marl__combat_crowd *c, int32_t begin, int32_t end) {

@@ -153,7 +153,8 @@ static int32_t sort_jobs(marl__combat_world *w) {
     return few;
 }
 
-static void put_velocity(marl__combat_world *w, const marl__combat_crowd *crowd, const marl__combat_job *job, vec found) {
+static void put_velocity(marl__combat_world *w, const marl__combat_crowd *crowd, const marl__combat_job *job,
+                         vec found) {
     int32_t id = crowd->ids[job->place];
 
     w->state.found_vx[id] = found.x;
