@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two-dimensional linear programs over half-planes within a disc, one line at a time (van den Berg, Guy, Lin and
- * Manocha 2011: "Reciprocal n-body collision avoidance"). The order of lines and of operations decides the last bits, so it is
- * the published program's. What does not depend on order is done four lines at a time: which line is the next one
- * violated, and the interval that earlier lines leave on a line. */
+ * Manocha 2011: "Reciprocal n-body collision avoidance"). The order of lines and of operations decides the last bits,
+ * so it is the published program's. What does not depend on order is done four lines at a time: which line is the next
+ * one violated, and the interval that earlier lines leave on a line. */
 #include "envs/combat/linear.h"
 
 typedef struct goal {
