@@ -12,16 +12,27 @@
 /* ---- observations ---- */
 
 /* NaN and infinity have every exponent bit set: adding one to the exponent then carries into the sign bit. The pass
- * has no branch, so it costs a fraction of a nanosecond an entry. */
+ * has no branch and goes in blocks of a fixed size, which compilers turn into vectors. */
 static int all_finite(const float *values, size_t count) {
-    uint32_t carried = 0;
+    enum { BLOCK = 16 };
+    uint32_t carried[BLOCK] = {0}, any = 0;
 
+    for (; count >= BLOCK; count -= BLOCK, values += BLOCK) {
+        uint32_t bits[BLOCK];
+        memcpy(bits, values, sizeof bits);
+        for (size_t i = 0; i < BLOCK; i++) {
+            carried[i] |= (bits[i] & 0x7fffffffu) + 0x00800000u;
+        }
+    }
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;
         memcpy(&bits, &values[i], sizeof bits);
-        carried |= (bits & 0x7fffffffu) + 0x00800000u;
+        any |= (bits & 0x7fffffffu) + 0x00800000u;
     }
-    return (carried & 0x80000000u) == 0;
+    for (size_t i = 0; i < BLOCK; i++) {
+        any |= carried[i];
+    }
+    return (any & 0x80000000u) == 0;
 }
 
 static size_t first_not_finite(const float *values, size_t count) {
@@ -60,6 +71,25 @@ static marl_status check_state(const marl_env *env, const float *state) {
     return marl__fail(MARL_E_NOT_FINITE, "step %u: entry %zu of the state is %g", env->steps, at, (double)state[at]);
 }
 
+/* All flags together, eight bytes at a time. */
+static unsigned any_of(const uint8_t *flags, uint32_t count) {
+    uint64_t words = 0;
+    unsigned any = 0;
+
+    for (; count >= sizeof words; count -= (uint32_t)sizeof words, flags += sizeof words) {
+        uint64_t word;
+        memcpy(&word, flags, sizeof word);
+        words |= word;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        any |= flags[i];
+    }
+    words |= words >> 32;
+    words |= words >> 16;
+    words |= words >> 8;
+    return any | (unsigned)(words & 255u);
+}
+
 /* One agent's row of the mask: flags, and at least one open in every dimension. */
 static marl_status check_avail_row(const marl_env *env, uint32_t agent) {
     const marl_agent_class *c = env->agents[agent].agent_class;
@@ -68,10 +98,7 @@ static marl_status check_avail_row(const marl_env *env, uint32_t agent) {
 
     for (uint32_t d = 0; c->action_count > 0 && d < c->action_dims; d++) {
         uint32_t size = c->action_kind == MARL_ACTION_MULTI_DISCRETE ? c->action_sizes[d] : c->action_count;
-        unsigned any = 0;
-        for (uint32_t a = first; a < first + size; a++) {
-            any |= row[a];
-        }
+        unsigned any = any_of(row + first, size);
         if (any > 1) {
             return marl__fail(MARL_E_ARGUMENT, "step %u, agent %u: its availability flags are not all 0 or 1",
                               env->steps, agent);

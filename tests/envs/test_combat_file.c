@@ -5,6 +5,8 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "support/support.h"
+
 Suite *marl__suite_envs_combat_file(void);
 
 static char dir[64], path[128], name[160];
@@ -122,6 +124,22 @@ START_TEST(test_healer_in_the_middle) {
     runs = marl_env_get_spec(env)->classes[1].action_targets;
     ck_assert(runs[0].first_action == 6 && runs[0].count == 2 && runs[0].first_entity == 0);
     ck_assert(runs[1].first_action == 9 && runs[1].count == 2 && runs[1].first_entity == 2);
+    marl_env_destroy(env);
+}
+END_TEST
+
+/* The example of the manual is a battle. */
+START_TEST(test_example) {
+    marl_env *env = NULL;
+
+    if (access("examples/ambush.json", R_OK) != 0) {
+        marl__test_skip("examples/ambush.json is read from the top of the source tree");
+        return;
+    }
+    env = open_combat("combat:examples/ambush.json", NULL);
+    ck_assert_uint_eq(marl_env_get_spec(env)->agent_count, 5);
+    ck_assert_uint_eq(marl_env_action_count(env), 6 + 12);
+    act(env, (const int32_t[]){EAST, EAST, STOP, STOP, STOP});
     marl_env_destroy(env);
 }
 END_TEST
@@ -287,6 +305,7 @@ Suite *marl__suite_envs_combat_file(void) {
     tcase_add_test(tc, test_copy_of_a_map);
     tcase_add_test(tc, test_own_types);
     tcase_add_test(tc, test_healer_in_the_middle);
+    tcase_add_test(tc, test_example);
     tcase_add_test(tc, test_bad_files);
     tcase_add_test(tc, test_too_many_types);
     tcase_add_test(tc, test_damaged_files);

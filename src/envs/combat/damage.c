@@ -10,6 +10,10 @@
 #define HP_PER_ENERGY 3.0
 #define ENERGY_TO_START 5.0
 
+static double least(double a, double b) {
+    return a < b ? a : b;
+}
+
 /* ---- hits ---- */
 
 static double hit(marl__combat_world *w, int32_t target, double amount, double armor) {
@@ -22,9 +26,10 @@ static double hit(marl__combat_world *w, int32_t target, double amount, double a
     if (w->bodies[target].most_shield > 0) {
         s->shield_timer[target] = SHIELD_DELAY;
     }
-    absorbed = fmin(amount, s->shield[target]);
+    absorbed = least(amount, s->shield[target]);
     s->shield[target] -= absorbed;
-    dealt = fmax(0, fmin(amount - absorbed - armor, s->hp[target]));
+    dealt = least(amount - absorbed - armor, s->hp[target]);
+    dealt = dealt > 0 ? dealt : 0;
     s->hp[target] -= dealt;
     if (w->bodies[target].side == MARL__COMBAT_ALLY) {
         return 0;
@@ -104,7 +109,7 @@ static double sweep(marl__combat_world *w, int32_t id, int32_t target) {
 /* A patient shot within this tick comes back; one that was taken out of play does not. */
 static void heal(marl__combat_world *w, int32_t id, int32_t patient) {
     marl__combat_state *s = &w->state;
-    double missing = w->bodies[patient].most_hp - s->hp[patient], want = fmin(missing, HEAL_TICK), energy, given;
+    double missing = w->bodies[patient].most_hp - s->hp[patient], want = least(missing, HEAL_TICK), energy, given;
 
     if (!s->alive[patient]) {
         return;
@@ -114,11 +119,11 @@ static void heal(marl__combat_world *w, int32_t id, int32_t patient) {
         return;
     }
     if (s->heal_buffer[id] < want) {
-        energy = fmin(1, s->energy[id]);
+        energy = least(1, s->energy[id]);
         s->energy[id] -= energy;
         s->heal_buffer[id] += HP_PER_ENERGY * energy;
     }
-    given = fmin(want, s->heal_buffer[id]);
+    given = least(want, s->heal_buffer[id]);
     s->heal_buffer[id] -= given;
     s->hp[patient] += given;
 }

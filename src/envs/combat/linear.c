@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two-dimensional linear programs over half-planes within a disc, one line at a time (van den Berg, Guy, Lin and Manocha
- * 2011: "Reciprocal n-body collision avoidance"). The order of lines and of operations decides the last bits, so it is
- * the published program's. What does not depend on order is done four lines at a time: which line is the next one
- * violated, and the interval that earlier lines leave on a line. */
+/* Two-dimensional linear programs over half-planes within a disc, one line at a time (van den Berg, Guy, Lin and
+ * Manocha 2011: "Reciprocal n-body collision avoidance"). The order of lines and of operations decides the last bits,
+ * so it is the published program's. What does not depend on order is done four lines at a time: which line is the next
+ * one violated, and the interval that earlier lines leave on a line. */
 #include "envs/combat/linear.h"
-
-#include "envs/combat/lanes.h"
 
 typedef struct goal {
     vec wish;
@@ -72,7 +70,8 @@ static int32_t next_violated(const marl__combat_lines *l, int32_t at, int32_t co
     uint32_t wanted = 15u << (at & 3);
 
     for (int32_t i = at & ~3; i < count; i += 4) {
-        lanes off = lanes_load(&l->dx[i]) * (lanes_load(&l->y[i]) - y) - lanes_load(&l->dy[i]) * (lanes_load(&l->x[i]) - x);
+        lanes to_x = lanes_load(&l->x[i]) - x, to_y = lanes_load(&l->y[i]) - y;
+        lanes off = lanes_load(&l->dx[i]) * to_y - lanes_load(&l->dy[i]) * to_x;
         uint32_t bits = lanes_bits(off > lanes_of(0.0f)) & wanted;
         if (bits) {
             i += __builtin_ctz(bits);

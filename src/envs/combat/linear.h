@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "envs/combat/lanes.h"
 #include "envs/combat/vec.h"
 
 #define MARL__COMBAT_EPSILON 0.00001f
@@ -31,5 +32,22 @@ int32_t marl__combat_nearest(const marl__combat_lines *lines, int32_t count, flo
  * scratch: room for as many lines. */
 void marl__combat_least_bad(const marl__combat_lines *lines, int32_t count, int32_t fixed_count, int32_t failed,
                             float radius, const marl__combat_lines *scratch, vec *result);
+
+/* The same for four units at once. */
+enum { MARL__COMBAT_FOUR_LINES = 32 };
+
+typedef struct marl__combat_line4 {
+    lanes x, y, dx, dy;
+} marl__combat_line4;
+
+typedef struct marl__combat_four {
+    lanes x, y; /* in: the wish, cut to the disc; out: the velocity */
+    lanes wish_x, wish_y, radius;
+    lane_masks counts, fixed_counts;
+    int32_t count; /* of the lane with most lines; others have lines of zeros behind theirs */
+    marl__combat_line4 lines[MARL__COMBAT_FOUR_LINES];
+} marl__combat_four;
+
+void marl__combat_solve_four(marl__combat_four *f);
 
 #endif

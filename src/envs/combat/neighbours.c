@@ -67,7 +67,10 @@ static int32_t part(marl__combat_crowd *c, int32_t begin, int32_t end) {
             right--;
         }
     }
-    return left == begin ? left + 1 : left;
+    if (left == begin) {
+        return left + 1;
+    }
+    return left < end ? left : end - 1; /* all below: the middle of two ends of the world overflows */
 }
 
 static int16_t build(marl__combat_crowd *c, int32_t begin, int32_t end) {
@@ -86,24 +89,6 @@ static int16_t build(marl__combat_crowd *c, int32_t begin, int32_t end) {
     return (int16_t)index;
 }
 
-enum { FEW_GROUPS = 3 }; /* up to here each is looked at */
-
-static void box_groups(marl__combat_crowd *c) {
-    int32_t groups = (c->count + MARL__COMBAT_GROUP - 1) / MARL__COMBAT_GROUP;
-
-    if (groups <= FEW_GROUPS) {
-        return;
-    }
-    for (int32_t g = 0; g < groups; g++) {
-        int32_t begin = g * MARL__COMBAT_GROUP, end = begin + MARL__COMBAT_GROUP;
-        marl__combat_box box = box_of(c, begin, end < c->count ? end : c->count);
-        c->min_x[g] = box.min_x;
-        c->max_x[g] = box.max_x;
-        c->min_y[g] = box.min_y;
-        c->max_y[g] = box.max_y;
-    }
-}
-
 void marl__combat_crowd_sort(marl__combat_crowd *crowd, const float *x, const float *y) {
     for (int32_t i = 0; i < crowd->count; i++) {
         crowd->x[i] = x[crowd->ids[i]];
@@ -115,7 +100,6 @@ void marl__combat_crowd_sort(marl__combat_crowd *crowd, const float *x, const fl
     }
     crowd->branch_count = 0;
     build(crowd, 0, crowd->count);
-    box_groups(crowd);
 }
 
 static float square_to_box(const marl__combat_box *box, float x, float y) {
@@ -151,74 +135,86 @@ static int is_met_first(const marl__combat_crowd *c, int32_t from, int32_t a, in
 
 /* ---- the search ---- */
 
-/* Places come in rising order, so of equal ones `place` is the later. */
-static int32_t insert(const marl__combat_crowd *c, int32_t from, float square, int32_t place,
-                      marl__combat_neighbour *near, int32_t count) {
-    int32_t at = count;
-
-    for (; at > 0; at--) {
-        const marl__combat_neighbour *before = &near[at - 1];
-        if (before->square < square || (before->square == square && is_met_first(c, from, before->place, place))) {
-            break;
+/* A place at a time, in rising order: of equal ones the new is the later. */
+static void sort_one_by_one(const marl__combat_crowd *c, marl__combat_neighbour *near, int32_t count) {
+    for (int32_t i = 1; i < count; i++) {
+        marl__combat_neighbour moved = near[i];
+        int32_t at = i;
+        for (; at > 0; at--) {
+            const marl__combat_neighbour *before = &near[at - 1];
+            if (before->square < moved.square ||
+                (before->square == moved.square && is_met_first(c, moved.from, before->place, moved.place))) {
+                break;
+            }
+            near[at] = *before;
         }
-        near[at] = *before;
+        near[at] = moved;
     }
-    near[at] = (marl__combat_neighbour){square, place};
-    return count + 1;
 }
 
-static inline int32_t search_group(const marl__combat_crowd *c, int32_t place, int32_t begin, float range_square,
-                                   marl__combat_neighbour *near, int32_t count) {
-    lanes x = lanes_of(c->x[place]), y = lanes_of(c->y[place]), range = lanes_of(range_square);
+/* Up to eight at once, by counting for each how many are nearer: no comparison is branched on. 0: there are ties. */
+static int sort_eight(marl__combat_neighbour *near, int32_t count) {
+    float squares[8] = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
+    marl__combat_neighbour copy[8];
+    lanes low, high;
+    lane_masks low_rank = {0, 0, 0, 0}, high_rank = low_rank, low_like = low_rank, high_like = low_rank;
+    int32_t ranks[8];
+
+    for (int32_t i = 0; i < count; i++) {
+        squares[i] = near[i].square;
+        copy[i] = near[i];
+    }
+    low = lanes_load(squares);
+    high = lanes_load(squares + 4);
+    for (int32_t i = 0; i < count; i++) {
+        lanes one = lanes_of(squares[i]);
+        low_rank -= one < low;
+        high_rank -= one < high;
+        low_like -= one == low;
+        high_like -= one == high;
+    }
+    if (lanes_bits((low_like > 1) | (high_like > 1))) {
+        return 0;
+    }
+    memcpy(ranks, &low_rank, sizeof low_rank);
+    memcpy(ranks + 4, &high_rank, sizeof high_rank);
+    for (int32_t i = 0; i < count; i++) {
+        near[ranks[i]] = copy[i];
+    }
+    return 1;
+}
+
+/* Bit i: place begin + i is in range. */
+static inline uint32_t places_in_range(const marl__combat_crowd *c, int32_t begin, lanes x, lanes y, lanes range) {
     lanes dx0 = x - lanes_load(&c->x[begin]), dy0 = y - lanes_load(&c->y[begin]);
     lanes dx1 = x - lanes_load(&c->x[begin + 4]), dy1 = y - lanes_load(&c->y[begin + 4]);
-    lanes square0 = dx0 * dx0 + dy0 * dy0, square1 = dx1 * dx1 + dy1 * dy1;
-    uint32_t bits = lanes_bits(square0 < range) | lanes_bits(square1 < range) << 4;
-    float squares[MARL__COMBAT_GROUP];
 
-    if ((uint32_t)(place - begin) < MARL__COMBAT_GROUP) {
-        bits &= ~(1u << (place - begin));
-    }
-    if (!bits) {
-        return count;
-    }
-    lanes_store(squares, square0);
-    lanes_store(squares + 4, square1);
-    for (; bits; bits &= bits - 1) {
-        int32_t i = __builtin_ctz(bits);
-        count = insert(c, place, squares[i], begin + i, near, count);
-    }
-    return count;
+    return lanes_bits(dx0 * dx0 + dy0 * dy0 < range) | lanes_bits(dx1 * dx1 + dy1 * dy1 < range) << 4;
 }
 
-/* Which of four groups may hold a place in range: bit i for group + i. Rounding is monotone, so that no box is
- * farther away than a place within. */
-static inline uint32_t groups_in_range(const marl__combat_crowd *c, int32_t group, float x, float y, float range_square) {
-    lanes zero = lanes_of(0.0f);
-    lanes dx = lanes_max(lanes_max(lanes_load(&c->min_x[group]) - x, x - lanes_load(&c->max_x[group])), zero);
-    lanes dy = lanes_max(lanes_max(lanes_load(&c->min_y[group]) - y, y - lanes_load(&c->max_y[group])), zero);
-
-    return lanes_bits(dx * dx + dy * dy < lanes_of(range_square));
-}
-
+/* All comparisons first, then the few that are near: a branch on each group would be guessed wrong too often. */
 int32_t marl__combat_crowd_near(const marl__combat_crowd *crowd, int32_t place, float range_square,
                                 marl__combat_neighbour *near) {
-    int32_t groups = (crowd->count + MARL__COMBAT_GROUP - 1) / MARL__COMBAT_GROUP, count = 0;
+    lanes x = lanes_of(crowd->x[place]), y = lanes_of(crowd->y[place]), range = lanes_of(range_square);
+    int32_t count = 0;
 
-    if (groups <= FEW_GROUPS) {
-        for (int32_t g = 0; g < groups; g++) {
-            count = search_group(crowd, place, g * MARL__COMBAT_GROUP, range_square, near, count);
+    for (int32_t begin = 0; begin < crowd->count; begin += 64) {
+        int32_t end = crowd->count < begin + 64 ? crowd->count : begin + 64;
+        uint64_t bits = 0;
+        for (int32_t i = begin; i < end; i += MARL__COMBAT_GROUP) {
+            bits |= (uint64_t)places_in_range(crowd, i, x, y, range) << (i - begin);
         }
-        return count;
-    }
-    for (int32_t g = 0; g < groups; g += 4) {
-        uint32_t bits = groups_in_range(crowd, g, crowd->x[place], crowd->y[place], range_square);
+        if (place >= begin && place < end) {
+            bits &= ~(UINT64_C(1) << (place - begin));
+        }
         for (; bits; bits &= bits - 1) {
-            int32_t group = g + __builtin_ctz(bits);
-            if (group < groups) {
-                count = search_group(crowd, place, group * MARL__COMBAT_GROUP, range_square, near, count);
-            }
+            int32_t i = begin + __builtin_ctzll(bits);
+            float dx = crowd->x[place] - crowd->x[i], dy = crowd->y[place] - crowd->y[i];
+            near[count++] = (marl__combat_neighbour){dx * dx + dy * dy, (int16_t)place, (int16_t)i};
         }
+    }
+    if (count > 1 && (count > 8 || !sort_eight(near, count))) {
+        sort_one_by_one(crowd, near, count);
     }
     return count;
 }

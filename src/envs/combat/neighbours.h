@@ -15,14 +15,11 @@ typedef struct marl__combat_branch {
 } marl__combat_branch;
 
 typedef struct marl__combat_neighbour {
-    float square;  /* of the distance */
-    int32_t place; /* in the crowd */
+    float square;        /* of the distance */
+    int16_t from, place; /* of the unit and of its neighbour in the crowd */
 } marl__combat_neighbour;
 
-enum {
-    MARL__COMBAT_GROUP = 8, /* neighbouring places that are looked at together; arrays are padded to it */
-    MARL__COMBAT_MOST_GROUPS = MARL__COMBAT_MOST_UNITS / MARL__COMBAT_GROUP + 4
-};
+enum { MARL__COMBAT_GROUP = 8 }; /* places that are looked at together; arrays are padded to it */
 
 /* A plane's units, packed in the order of the tree ("places"). */
 typedef struct marl__combat_crowd {
@@ -30,9 +27,6 @@ typedef struct marl__combat_crowd {
     int16_t *ids; /* the list that lives from tick to tick, in marl__combat_state */
     _Alignas(64) float x[MARL__COMBAT_MOST_UNITS + MARL__COMBAT_GROUP];
     float y[MARL__COMBAT_MOST_UNITS + MARL__COMBAT_GROUP];
-    /* Boxes around groups of places, if there are enough groups to gain by them. */
-    float min_x[MARL__COMBAT_MOST_GROUPS], max_x[MARL__COMBAT_MOST_GROUPS];
-    float min_y[MARL__COMBAT_MOST_GROUPS], max_y[MARL__COMBAT_MOST_GROUPS];
     marl__combat_branch branches[MARL__COMBAT_MOST_UNITS];
     int32_t branch_count; /* branches[0] is the root; 0: a single leaf */
 } marl__combat_crowd;

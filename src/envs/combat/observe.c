@@ -2,9 +2,9 @@
 /* What agents of the combat environment see and may do, and the global state.
  *
  * All of it is asked for every step, so it must be cheap beside eight ticks of battle: what a unit shows of itself is
- * worked out once a step, and distances in blocks of eight whose loops the compiler turns into vectors. Distances are
- * taken in double between float positions; only the reach of target actions is a test in float (marl__combat_in_circle)
- * - that is how the rules have it. */
+ * worked out once a step, squares of distances in blocks of eight whose loops compilers turn into vectors, and roots
+ * are taken of what is seen alone. Distances are taken in double between float positions; only the reach of target
+ * actions is a test in float (marl__combat_in_circle) - that is how the rules have it. */
 #include "envs/combat/combat.h"
 
 #include <math.h>
@@ -15,6 +15,9 @@ enum { BLOCK = 8, PADDED = MARL__COMBAT_MOST_UNITS + BLOCK };
 
 #define SIGHT 9.0 /* of every type, exclusive */
 #define REACH 6.0 /* of target actions of every type, inclusive; weapons may reach farther or less far */
+/* A root is below SIGHT if its square is below this, the double before 81, whose own root rounds to 9. The root of what
+ * follows 36 does not round to 6, so REACH needs no such care. */
+#define SIGHT_SQUARE 0x1.43fffffffffffp+6
 
 /* One side in the layout's order, as it is seen in this step. */
 typedef struct side_view {
@@ -24,10 +27,11 @@ typedef struct side_view {
     float traits[MARL__COMBAT_MOST_UNITS][MARL__COMBAT_MOST_TRAITS];
 } side_view;
 
-/* From one agent to everybody of a side; entries beyond the side's count mean nothing. */
+/* From one agent at (x, y) to everybody of a side; entries beyond the side's count mean nothing. */
 typedef struct sight_view {
-    float near[PADDED], dx[PADDED], dy[PADDED]; /* over the sight range */
-    uint8_t seen[PADDED], in_reach[PADDED];     /* by distance alone */
+    double x, y;
+    double square[PADDED];                  /* of the distance */
+    uint8_t seen[PADDED], in_reach[PADDED]; /* alive, and by distance */
 } sight_view;
 
 /* ---- what stands where ---- */
@@ -62,22 +66,18 @@ static void view_side(const marl__combat *e, const int16_t *ids, int32_t count, 
 static void look(const side_view *side, float own_x, float own_y, sight_view *out) {
     const double x = (double)own_x, y = (double)own_y;
 
+    out->x = x;
+    out->y = y;
     for (int32_t first = 0; first < side->count; first += BLOCK) {
         const float *xs = side->x + first, *ys = side->y + first;
-        double dx[BLOCK], dy[BLOCK], d[BLOCK];
+        double *square = out->square + first;
         for (int32_t i = 0; i < BLOCK; i++) {
-            dx[i] = (double)xs[i] - x;
-            dy[i] = (double)ys[i] - y;
-            d[i] = sqrt(dx[i] * dx[i] + dy[i] * dy[i]);
+            double dx = (double)xs[i] - x, dy = (double)ys[i] - y;
+            square[i] = dx * dx + dy * dy;
         }
         for (int32_t i = 0; i < BLOCK; i++) {
-            out->near[first + i] = (float)(d[i] * (1.0 / SIGHT));
-            out->dx[first + i] = (float)(dx[i] * (1.0 / SIGHT));
-            out->dy[first + i] = (float)(dy[i] * (1.0 / SIGHT));
-        }
-        for (int32_t i = 0; i < BLOCK; i++) {
-            out->seen[first + i] = (d[i] < SIGHT) & side->alive[first + i];
-            out->in_reach[first + i] = (d[i] <= REACH) & side->alive[first + i];
+            out->seen[first + i] = (square[i] < SIGHT_SQUARE) & side->alive[first + i];
+            out->in_reach[first + i] = (square[i] <= REACH * REACH) & side->alive[first + i];
         }
     }
 }
@@ -203,9 +203,9 @@ void marl__combat_explain(void *env, uint32_t agent, int32_t action, char *buffe
 
 static inline void put_row(float *row, uint8_t flag, const sight_view *sight, int32_t at, const side_view *side) {
     row[0] = flag;
-    row[1] = sight->near[at];
-    row[2] = sight->dx[at];
-    row[3] = sight->dy[at];
+    row[1] = (float)(sqrt(sight->square[at]) * (1.0 / SIGHT));
+    row[2] = (float)(((double)side->x[at] - sight->x) * (1.0 / SIGHT));
+    row[3] = (float)(((double)side->y[at] - sight->y) * (1.0 / SIGHT));
     for (int32_t t = 0; t < side->trait_count; t++) {
         row[4 + t] = side->traits[at][t];
     }

@@ -2,180 +2,17 @@
 /* Steering: every unit that wants to move takes the velocity nearest to its wish that keeps it clear of walls and of
  * neighbours for a second, if each does its half (van den Berg, Guy, Lin and Manocha 2011). Units on the ground and in
  * the air do not meet, walls stand on the ground. Arithmetic and order are those of the published library, in single
- * precision. Horizons of one second are left out of the formulas: they multiply by one. */
+ * precision. Horizons of one second are left out of the formulas: they multiply by one.
+ *
+ * A plane is steered in rounds: the search for all units, then the lines of all pairs, four at a time, then the choice
+ * of four units at a time. Unit by unit, the long chain of operations behind each choice would have to end before the
+ * next search could begin, and every unit would take its branches another way. */
+#include <string.h>
+
 #include "envs/combat/lanes.h"
 #include "envs/combat/world_internal.h"
 
 #define PER_TICK 16.0f /* ticks a second */
-
-/* ---- walls ---- */
-
-typedef struct line {
-    vec point, direction;
-} line;
-
-typedef struct approach {
-    const marl__combat_walls *walls;
-    const marl__combat_edge *first, *second; /* corners: the edges that begin there; one corner seen alone: the same */
-    vec to_first, to_second;
-    vec left, right; /* legs of the cone of velocities that hit the edge */
-    int is_left_foreign, is_right_foreign; /* the leg is a neighbouring edge's business */
-    float radius;
-} approach;
-
-static int is_covered(const marl__combat_lines *lines, int32_t count, vec a, vec b, float radius) {
-    for (int32_t i = 0; i < count; i++) {
-        vec point = {lines->x[i], lines->y[i]}, direction = {lines->dx[i], lines->dy[i]};
-        if (vec_det(vec_sub(a, point), direction) - radius >= -MARL__COMBAT_EPSILON &&
-            vec_det(vec_sub(b, point), direction) - radius >= -MARL__COMBAT_EPSILON) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static vec left_tangent(vec to, float radius) {
-    float square = vec_square(to), leg = sqrtf(square - radius * radius);
-
-    return vec_over(vec_of(to.x * leg - to.y * radius, to.x * radius + to.y * leg), square);
-}
-
-static vec right_tangent(vec to, float radius) {
-    float square = vec_square(to), leg = sqrtf(square - radius * radius);
-
-    return vec_over(vec_of(to.x * leg + to.y * radius, -to.x * radius + to.y * leg), square);
-}
-
-static int line_around(vec center, float radius, vec velocity, line *out) {
-    vec w = vec_unit(vec_sub(velocity, center));
-
-    out->direction = vec_of(w.y, -w.x);
-    out->point = vec_add(center, vec_scale(radius, w));
-    return 1;
-}
-
-static int line_along(vec direction, vec base, float radius, line *out) {
-    out->direction = direction;
-    out->point = vec_add(base, vec_scale(radius, vec_of(-direction.y, direction.x)));
-    return 1;
-}
-
-/* The line through the point of the cone that is nearest to the velocity; 0: it lies on a foreign leg. */
-static int project(const approach *a, vec velocity, line *out) {
-    int is_corner = a->first == a->second;
-    vec left_end = a->to_first, across = vec_sub(a->to_second, a->to_first);
-    vec from_left = vec_sub(velocity, left_end), from_right = vec_sub(velocity, a->to_second);
-    float t = is_corner ? 0.5f : vec_dot(from_left, across) / vec_square(across);
-    float on_left = vec_dot(from_left, a->left), on_right = vec_dot(from_right, a->right);
-    float to_cut, to_left, to_right;
-
-    if ((t < 0.0f && on_left < 0.0f) || (is_corner && on_left < 0.0f && on_right < 0.0f)) {
-        return line_around(left_end, a->radius, velocity, out);
-    }
-    if (t > 1.0f && on_right < 0.0f) {
-        return line_around(a->to_second, a->radius, velocity, out);
-    }
-    to_cut = t < 0.0f || t > 1.0f || is_corner
-                 ? INFINITY : vec_square(vec_sub(velocity, vec_add(left_end, vec_scale(t, across))));
-    to_left = on_left < 0.0f
-                  ? INFINITY : vec_square(vec_sub(velocity, vec_add(left_end, vec_scale(on_left, a->left))));
-    to_right = on_right < 0.0f
-                   ? INFINITY : vec_square(vec_sub(velocity, vec_add(a->to_second, vec_scale(on_right, a->right))));
-    if (to_cut <= to_left && to_cut <= to_right) {
-        return line_along(vec_minus(a->first->direction), left_end, a->radius, out);
-    }
-    if (to_left <= to_right) {
-        return !a->is_left_foreign && line_along(a->left, left_end, a->radius, out);
-    }
-    return !a->is_right_foreign && line_along(vec_minus(a->right), a->to_second, a->radius, out);
-}
-
-/* The cone's legs. Seen obliquely an edge is its nearer corner alone. */
-static void find_legs(approach *a, float along, float line_square) {
-    vec before;
-
-    if (along < 0.0f && line_square <= a->radius * a->radius) {
-        a->second = a->first;
-        a->to_second = a->to_first;
-    } else if (along > 1.0f && line_square <= a->radius * a->radius) {
-        a->first = a->second;
-        a->to_first = a->to_second;
-    }
-    a->left = left_tangent(a->to_first, a->radius);
-    a->right = right_tangent(a->to_second, a->radius);
-    before = vec_minus(a->walls->edges[a->first->previous].direction);
-    a->is_left_foreign = vec_det(a->left, before) >= 0.0f;
-    if (a->is_left_foreign) {
-        a->left = before;
-    }
-    a->is_right_foreign = vec_det(a->right, a->second->direction) <= 0.0f;
-    if (a->is_right_foreign) {
-        a->right = a->second->direction;
-    }
-}
-
-/* Already in touch with the edge: away from it. 1: *line is set; 0: nothing to do; -1: no touch. */
-static int collide(const approach *a, float along, float line_square, line *out) {
-    float square = a->radius * a->radius;
-
-    out->point = vec_of(0.0f, 0.0f);
-    if (along < 0.0f && vec_square(a->to_first) <= square) {
-        out->direction = vec_unit(vec_of(-a->to_first.y, a->to_first.x));
-        return 1;
-    }
-    if (along > 1.0f && vec_square(a->to_second) <= square) {
-        out->direction = vec_unit(vec_of(-a->to_second.y, a->to_second.x));
-        return vec_det(a->to_second, a->second->direction) >= 0.0f;
-    }
-    if (along >= 0.0f && along < 1.0f && line_square <= square) {
-        out->direction = vec_minus(a->first->direction);
-        return 1;
-    }
-    return -1;
-}
-
-static int32_t avoid_edge(const marl__combat_walls *walls, int32_t edge, vec position, vec velocity, float radius,
-                          const marl__combat_lines *lines, int32_t count) {
-    approach a = {.walls = walls, .radius = radius, .first = &walls->edges[edge]};
-    line found;
-    vec span;
-    float along, line_square;
-    int is_found;
-
-    a.second = &walls->edges[a.first->next];
-    a.to_first = vec_sub(a.first->start, position);
-    a.to_second = vec_sub(a.second->start, position);
-    if (is_covered(lines, count, a.to_first, a.to_second, radius)) {
-        return count;
-    }
-    span = vec_sub(a.second->start, a.first->start);
-    along = vec_dot(vec_minus(a.to_first), span) / vec_square(span);
-    line_square = vec_square(vec_sub(vec_minus(a.to_first), vec_scale(along, span)));
-    is_found = collide(&a, along, line_square, &found);
-    if (is_found < 0) {
-        find_legs(&a, along, line_square);
-        is_found = project(&a, velocity, &found);
-    }
-    if (is_found) {
-        marl__combat_line_put(lines, count++, found.point, found.direction);
-    }
-    return count;
-}
-
-static int32_t avoid_walls(marl__combat_world *w, int32_t id, vec velocity) {
-    const marl__combat_body *body = &w->bodies[id];
-    vec position = marl__combat_at(&w->state, id);
-    int32_t near_count, count = 0;
-
-    if (body->plane != 0) {
-        return 0;
-    }
-    near_count = marl__combat_wall_cells_near(&w->cells, body->type, position, body->wall_square, w->near_edges);
-    for (int32_t i = 0; i < near_count; i++) {
-        count = avoid_edge(&w->walls, w->near_edges[i].edge, position, velocity, body->radius, &w->lines, count);
-    }
-    return count;
-}
 
 /* ---- neighbours ---- */
 
@@ -213,69 +50,58 @@ static inline void avoid_four(const relation *r, const marl__combat_lines *lines
     lanes_store(&lines->dy[at], dy);
 }
 
-/* ---- one unit ---- */
+/* ---- rounds ---- */
 
-static vec steer(marl__combat_world *w, const marl__combat_crowd *crowd, const marl__combat_job *job) {
-    int32_t place = job->place, id = crowd->ids[place], count = job->count, wall_count, failed;
-    const marl__combat_mover *me = &w->movers[place];
-    marl__combat_lines lines = {w->pair_lines.x + job->begin, w->pair_lines.y + job->begin,
-                                w->pair_lines.dx + job->begin, w->pair_lines.dy + job->begin};
-    vec wish = {w->wish_x[id], w->wish_y[id]}, result = {me->start_x, me->start_y};
-    float top_speed = w->bodies[id].top_speed;
-
-    wall_count = avoid_walls(w, id, vec_of(me->vx, me->vy));
-    if (wall_count > 0) {
-        for (int32_t i = 0; i < count; i++) {
-            marl__combat_line_put(&w->lines, wall_count + i, vec_of(lines.x[i], lines.y[i]),
-                                  vec_of(lines.dx[i], lines.dy[i]));
-        }
-        lines = w->lines;
-        count += wall_count;
-    }
-    failed = marl__combat_nearest(&lines, count, top_speed, wish, &result);
-    if (failed < count) {
-        marl__combat_least_bad(&lines, count, wall_count, failed, top_speed, &w->scratch, &result);
-    }
-    return result;
-}
-
-/* ---- a plane: the search for all, then the lines of all pairs, then everybody's choice. Done unit by unit the long
- * chain of operations behind each choice would have to end before the next search could begin. ---- */
-
-/* Who stands will not yield: then the whole way is the other's. A wish beyond the top speed is cut. */
+/* Who stands will not yield: then the whole way is the other's. A wish beyond the top speed is cut. Whether a unit
+ * stands or is too fast is hard to guess, so nothing here branches on it. */
 static void gather(marl__combat_world *w, const marl__combat_crowd *crowd) {
     const marl__combat_state *s = &w->state;
 
+    w->moving_count = 0;
     for (int32_t i = 0; i < crowd->count; i++) {
         int32_t id = crowd->ids[i];
         vec wish = {w->wish_x[id], w->wish_y[id]};
+        int stands = (wish.x == 0.0f) & (wish.y == 0.0f);
         float top_speed = w->bodies[id].top_speed, square = vec_square(wish);
-        vec cut = vec_scale(top_speed, vec_over(wish, sqrtf(square)));
-        int is_cut = square > top_speed * top_speed;
+        int32_t is_cut = -(square > top_speed * top_speed);
+        lanes limits = lanes_root(lanes_of(square)), whole = {wish.x, wish.y, 0.0f, 0.0f};
+        lanes cut = lanes_of(top_speed) * (lanes_of(1.0f) / limits * whole);
+        lanes start = lanes_if((lane_masks){is_cut, is_cut, is_cut, is_cut}, cut, whole);
         w->movers[i] = (marl__combat_mover){
             .x = crowd->x[i], .y = crowd->y[i], .vx = s->found_vx[id], .vy = s->found_vy[id],
-            .radius = w->bodies[id].radius, .share = wish.x == 0.0f && wish.y == 0.0f ? 1.0f : 0.5f,
-            .start_x = is_cut ? cut.x : wish.x, .start_y = is_cut ? cut.y : wish.y,
+            .radius = w->bodies[id].radius, .share = 0.5f * (float)(1 + stands),
+            .start_x = start[0], .start_y = start[1],
         };
+        w->moving[w->moving_count] = (int16_t)i;
+        w->moving_count += !stands;
     }
 }
 
-/* From place `at` on, as many units as there is room for pairs. Returns the place behind the last. */
-static int32_t find_pairs(marl__combat_world *w, const marl__combat_crowd *crowd, int32_t at) {
-    w->pair_count = w->job_count = 0;
-    for (; at < crowd->count && w->pair_count + crowd->count <= MARL__COMBAT_MOST_PAIRS; at++) {
-        float range_square = w->bodies[crowd->ids[at]].touch_square;
-        int32_t count;
-        if (w->movers[at].share == 1.0f) {
-            continue;
+static marl__combat_lines lines_from(const marl__combat_lines *lines, int32_t at) {
+    return (marl__combat_lines){lines->x + at, lines->y + at, lines->dx + at, lines->dy + at};
+}
+
+/* From the at-th moving unit on, as many as there is room for. Returns the one behind the last. */
+static int32_t find_jobs(marl__combat_world *w, const marl__combat_crowd *crowd, int32_t at) {
+    int32_t pair_count = 0, wall_count = 0;
+
+    w->job_count = 0;
+    for (; at < w->moving_count && pair_count + crowd->count <= MARL__COMBAT_MOST_PAIRS &&
+           wall_count <= MARL__COMBAT_MOST_WALL_LINES; at++) {
+        int32_t place = w->moving[at], id = crowd->ids[place];
+        const marl__combat_body *body = &w->bodies[id];
+        marl__combat_job job = {.place = place, .pairs = pair_count, .walls = wall_count};
+        if (marl__combat_wall_cells_has(&w->cells, body->type, crowd->x[place], crowd->y[place])) {
+            marl__combat_lines walls = lines_from(&w->wall_lines, wall_count);
+            vec own = {w->movers[place].vx, w->movers[place].vy};
+            job.wall_count = marl__combat_avoid_walls(w, id, own, &walls);
         }
-        count = marl__combat_crowd_near(crowd, at, range_square, w->near);
-        w->jobs[w->job_count++] = (marl__combat_job){at, w->pair_count, count};
-        for (int32_t i = 0; i < count; i++) {
-            w->pairs_of[w->pair_count][0] = (int16_t)at;
-            w->pairs_of[w->pair_count++][1] = (int16_t)w->near[i].place;
-        }
+        job.pair_count = marl__combat_crowd_near(crowd, place, body->touch_square, &w->pairs_of[pair_count]);
+        pair_count += job.pair_count;
+        wall_count += job.wall_count;
+        w->jobs[w->job_count++] = job;
     }
+    w->pair_count = pair_count;
     return at;
 }
 
@@ -286,11 +112,11 @@ static void find_lines(marl__combat_world *w) {
         lanes mine[4], my_rest[4], other[4], rest[4];
         relation r;
         for (int32_t j = 0; j < 4; j++) {
-            const int16_t *pair = w->pairs_of[i + j];
-            mine[j] = lanes_load(&movers[pair[0]].x);
-            my_rest[j] = lanes_load(&movers[pair[0]].radius);
-            other[j] = lanes_load(&movers[pair[1]].x);
-            rest[j] = lanes_load(&movers[pair[1]].radius);
+            const marl__combat_neighbour *pair = &w->pairs_of[i + j];
+            mine[j] = lanes_load(&movers[pair->from].x);
+            my_rest[j] = lanes_load(&movers[pair->from].radius);
+            other[j] = lanes_load(&movers[pair->place].x);
+            rest[j] = lanes_load(&movers[pair->place].radius);
         }
         lanes_transpose(mine);
         lanes_transpose(my_rest);
@@ -302,22 +128,137 @@ static void find_lines(marl__combat_world *w) {
     }
 }
 
-static void steer_plane(marl__combat_world *w, const marl__combat_crowd *crowd) {
-    marl__combat_state *s = &w->state;
-    int32_t at = 0;
+/* Jobs in the order of their number of lines, so that those solved together have about as many. Returns how many of
+ * them have at most MARL__COMBAT_FOUR_LINES. */
+static int32_t sort_jobs(marl__combat_world *w) {
+    int32_t ends[MARL__COMBAT_FOUR_LINES + 2], most = 0, few;
 
-    for (int32_t i = 0; i < crowd->count; i++) {
-        s->found_vx[crowd->ids[i]] = s->found_vy[crowd->ids[i]] = 0.0f;
+    for (int32_t i = 0; i < w->job_count; i++) {
+        marl__combat_job *job = &w->jobs[i];
+        int32_t lines = job->wall_count + job->pair_count;
+        job->bin = lines <= MARL__COMBAT_FOUR_LINES ? lines : MARL__COMBAT_FOUR_LINES + 1;
+        most = job->bin > most ? job->bin : most;
     }
-    while (at < crowd->count) {
-        at = find_pairs(w, crowd, at);
-        find_lines(w);
-        for (int32_t i = 0; i < w->job_count; i++) {
-            int32_t id = crowd->ids[w->jobs[i].place];
-            vec found = steer(w, crowd, &w->jobs[i]);
-            s->found_vx[id] = found.x;
-            s->found_vy[id] = found.y;
+    memset(ends, 0, (size_t)(most + 1) * sizeof *ends);
+    for (int32_t i = 0; i < w->job_count; i++) {
+        ends[w->jobs[i].bin]++;
+    }
+    for (int32_t i = 1; i <= most; i++) {
+        ends[i] += ends[i - 1];
+    }
+    few = ends[most <= MARL__COMBAT_FOUR_LINES ? most : MARL__COMBAT_FOUR_LINES];
+    for (int32_t i = w->job_count - 1; i >= 0; i--) {
+        w->job_order[--ends[w->jobs[i].bin]] = (int16_t)i;
+    }
+    return few;
+}
+
+static void put_velocity(marl__combat_world *w, const marl__combat_crowd *crowd, const marl__combat_job *job,
+                         vec found) {
+    int32_t id = crowd->ids[job->place];
+
+    w->state.found_vx[id] = found.x;
+    w->state.found_vy[id] = found.y;
+}
+
+static void copy_lane(marl__combat_four *four, int32_t lane, int32_t at, const marl__combat_lines *from, int32_t begin,
+                      int32_t count) {
+    for (int32_t i = 0; i < count; i++) {
+        four->lines[at + i].x[lane] = from->x[begin + i];
+        four->lines[at + i].y[lane] = from->y[begin + i];
+        four->lines[at + i].dx[lane] = from->dx[begin + i];
+        four->lines[at + i].dy[lane] = from->dy[begin + i];
+    }
+}
+
+/* Up to four jobs of rising numbers of lines. */
+static void fill_four(const marl__combat_world *w, const marl__combat_crowd *crowd, const int16_t *order, int32_t count,
+                      marl__combat_four *four) {
+    const marl__combat_job *last = &w->jobs[order[count - 1]];
+    const lanes zero = {0, 0, 0, 0};
+    int32_t least = count == 4 ? w->jobs[order[0]].wall_count + w->jobs[order[0]].pair_count : 0;
+
+    four->count = last->wall_count + last->pair_count;
+    four->x = four->y = four->wish_x = four->wish_y = four->radius = zero;
+    four->counts = four->fixed_counts = (lane_masks){0, 0, 0, 0};
+    for (int32_t i = least; i < four->count; i++) {
+        four->lines[i] = (marl__combat_line4){zero, zero, zero, zero};
+    }
+    for (int32_t lane = 0; lane < count; lane++) {
+        const marl__combat_job *job = &w->jobs[order[lane]];
+        int32_t id = crowd->ids[job->place];
+        four->x[lane] = w->movers[job->place].start_x;
+        four->y[lane] = w->movers[job->place].start_y;
+        four->wish_x[lane] = w->wish_x[id];
+        four->wish_y[lane] = w->wish_y[id];
+        four->radius[lane] = w->bodies[id].top_speed;
+        four->counts[lane] = job->wall_count + job->pair_count;
+        four->fixed_counts[lane] = job->wall_count;
+        copy_lane(four, lane, 0, &w->wall_lines, job->walls, job->wall_count);
+        copy_lane(four, lane, job->wall_count, &w->pair_lines, job->pairs, job->pair_count);
+    }
+}
+
+static void finish_four(marl__combat_world *w, const marl__combat_crowd *crowd, const int16_t *order, int32_t count,
+                        marl__combat_four *four) {
+    marl__combat_solve_four(four);
+    for (int32_t lane = 0; lane < count; lane++) {
+        put_velocity(w, crowd, &w->jobs[order[lane]], vec_of(four->x[lane], four->y[lane]));
+    }
+}
+
+/* Jobs begin..end-1 of the order. The next four are filled in before the present ones are solved: what was stored lane
+ * by lane should have reached memory when it is loaded by fours. */
+static void solve_fours(marl__combat_world *w, const marl__combat_crowd *crowd, int32_t begin, int32_t end) {
+    int32_t turn = 0;
+
+    if (begin < end) {
+        fill_four(w, crowd, &w->job_order[begin], end - begin < 4 ? end - begin : 4, &w->fours[0]);
+    }
+    for (; begin < end; begin += 4, turn ^= 1) {
+        int32_t left = end - begin - 4;
+        if (left > 0) {
+            fill_four(w, crowd, &w->job_order[begin + 4], left < 4 ? left : 4, &w->fours[turn ^ 1]);
         }
+        finish_four(w, crowd, &w->job_order[begin], left < 0 ? left + 4 : 4, &w->fours[turn]);
+    }
+}
+
+/* A unit in a throng. */
+static vec solve_one(marl__combat_world *w, const marl__combat_crowd *crowd, const marl__combat_job *job) {
+    const marl__combat_mover *me = &w->movers[job->place];
+    int32_t id = crowd->ids[job->place], count = job->wall_count + job->pair_count, failed;
+    vec wish = {w->wish_x[id], w->wish_y[id]}, result = {me->start_x, me->start_y};
+    float top_speed = w->bodies[id].top_speed;
+
+    for (int32_t i = 0; i < count; i++) {
+        int is_wall = i < job->wall_count;
+        const marl__combat_lines *from = is_wall ? &w->wall_lines : &w->pair_lines;
+        int32_t at = is_wall ? job->walls + i : job->pairs + i - job->wall_count;
+        marl__combat_line_put(&w->lines, i, vec_of(from->x[at], from->y[at]), vec_of(from->dx[at], from->dy[at]));
+    }
+    failed = marl__combat_nearest(&w->lines, count, top_speed, wish, &result);
+    if (failed < count) {
+        marl__combat_least_bad(&w->lines, count, job->wall_count, failed, top_speed, &w->scratch, &result);
+    }
+    return result;
+}
+
+static void finish_jobs(marl__combat_world *w, const marl__combat_crowd *crowd) {
+    int32_t few = sort_jobs(w), at = 0;
+
+    for (; at < few; at++) {
+        const marl__combat_job *job = &w->jobs[w->job_order[at]];
+        const marl__combat_mover *me = &w->movers[job->place];
+        if (job->wall_count + job->pair_count > 0) {
+            break;
+        }
+        put_velocity(w, crowd, job, vec_of(me->start_x, me->start_y));
+    }
+    solve_fours(w, crowd, at, few);
+    for (at = few; at < w->job_count; at++) {
+        const marl__combat_job *job = &w->jobs[w->job_order[at]];
+        put_velocity(w, crowd, job, solve_one(w, crowd, job));
     }
 }
 
@@ -326,13 +267,20 @@ void marl__combat_steer(marl__combat_world *w) {
 
     for (int plane = 0; plane < 2; plane++) {
         marl__combat_crowd *crowd = &w->crowds[plane];
-        if (s->tree_count[plane] == 0) {
-            continue;
-        }
         crowd->count = s->tree_count[plane];
         crowd->ids = s->tree[plane];
+        if (crowd->count == 0) {
+            continue;
+        }
         marl__combat_crowd_sort(crowd, s->x, s->y);
         gather(w, crowd);
-        steer_plane(w, crowd);
+        for (int32_t i = 0; i < crowd->count; i++) {
+            s->found_vx[crowd->ids[i]] = s->found_vy[crowd->ids[i]] = 0.0f;
+        }
+        for (int32_t at = 0; at < w->moving_count;) {
+            at = find_jobs(w, crowd, at);
+            find_lines(w);
+            finish_jobs(w, crowd);
+        }
     }
 }

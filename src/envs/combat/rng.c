@@ -77,7 +77,7 @@ static void seed_words(uint64_t seed, uint64_t words[4]) {
     }
 }
 
-static void advance(marl__combat_rng *rng) {
+static inline void advance(marl__combat_rng *rng) {
     static const wide factor = {UINT64_C(0x2360ed051fc65da4), UINT64_C(0x4385df649fccf645)};
     wide next = wide_multiply((wide){rng->state_high, rng->state_low}, factor);
 
@@ -101,7 +101,7 @@ void marl__combat_rng_seed(marl__combat_rng *rng, uint64_t seed) {
 
 /* ---- drawing ---- */
 
-uint64_t marl__combat_rng_u64(marl__combat_rng *rng) {
+static inline uint64_t draw_u64(marl__combat_rng *rng) {
     uint64_t folded;
     uint32_t turn;
 
@@ -111,28 +111,40 @@ uint64_t marl__combat_rng_u64(marl__combat_rng *rng) {
     return folded >> turn | folded << (-turn & 63);
 }
 
-uint32_t marl__combat_rng_u32(marl__combat_rng *rng) {
+static inline uint32_t draw_u32(marl__combat_rng *rng) {
     uint64_t both;
 
     if (rng->has_spare) {
         rng->has_spare = 0;
         return rng->spare;
     }
-    both = marl__combat_rng_u64(rng);
+    both = draw_u64(rng);
     rng->spare = (uint32_t)(both >> 32);
     rng->has_spare = 1;
     return (uint32_t)both;
 }
 
-void marl__combat_rng_shuffle(marl__combat_rng *rng, int16_t *items, int32_t count) {
-    for (int32_t i = count - 1; i > 0; i--) {
-        uint32_t mask = UINT32_MAX >> __builtin_clz((uint32_t)i), j;
-        int16_t item = items[i];
+uint64_t marl__combat_rng_u64(marl__combat_rng *rng) {
+    return draw_u64(rng);
+}
 
-        do {
-            j = marl__combat_rng_u32(rng) & mask;
-        } while (j > (uint32_t)i);
+uint32_t marl__combat_rng_u32(marl__combat_rng *rng) {
+    return draw_u32(rng);
+}
+
+/* From the last item down, each changes places with one drawn from those up to it. A draw beyond is thrown away: it
+ * "swaps" an item with itself and does not step on, which costs no branch that would be guessed wrong. */
+void marl__combat_rng_shuffle(marl__combat_rng *rng, int16_t *items, int32_t count) {
+    marl__combat_rng local = *rng;
+    uint32_t i = count > 0 ? (uint32_t)count - 1 : 0;
+
+    while (i > 0) {
+        uint32_t drawn = draw_u32(&local) & UINT32_MAX >> __builtin_clz(i);
+        uint32_t is_taken = drawn <= i, j = is_taken ? drawn : i;
+        int16_t item = items[i];
         items[i] = items[j];
         items[j] = item;
+        i -= is_taken;
     }
+    *rng = local;
 }

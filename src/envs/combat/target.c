@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Aiming: targets that are gone are dropped, enemies without one look around, and everybody gets the velocity it would
  * like to have. All in place and in order of id, so that who comes later sees what earlier ones decided. */
+#include <float.h>
 #include <math.h>
 
 #include "envs/combat/world_internal.h"
@@ -73,32 +74,64 @@ static void offer(choice *best, int32_t id, int32_t rank, double distance) {
     }
 }
 
+/* Where the living allies stand, for the search by fours. Behind the last stands nobody, infinitely far. */
+static void line_up(marl__combat_world *w) {
+    const marl__combat_list *allies = &w->sides[MARL__COMBAT_ALLY];
+
+    for (int32_t i = 0; i < allies->count; i++) {
+        w->ally_x[i] = w->state.x[allies->ids[i]];
+        w->ally_y[i] = w->state.y[allies->ids[i]];
+    }
+    for (int32_t i = allies->count; i < allies->count + 4; i++) {
+        w->ally_x[i] = w->ally_y[i] = FLT_MAX;
+    }
+}
+
+/* Bit i: the ally begin + i (of at most 64) may be in scan range, or aims at the unit. The distance in float is a
+ * first look with a margin; in a battle's first half it spares nearly everything else. */
+static uint64_t look_around(const marl__combat_world *w, int32_t id, int32_t begin) {
+    const marl__combat_list *allies = &w->sides[MARL__COMBAT_ALLY];
+    int32_t end = allies->count < begin + 64 ? allies->count : begin + 64;
+    float scan = (float)w->scans[w->bodies[id].type];
+    lanes x = lanes_of(w->state.x[id]), y = lanes_of(w->state.y[id]), limit = lanes_of(scan * scan * 1.0001f);
+    uint64_t bits = 0;
+
+    for (int32_t i = begin; i < end; i += 4) {
+        lanes dx = lanes_load(&w->ally_x[i]) - x, dy = lanes_load(&w->ally_y[i]) - y;
+        bits |= (uint64_t)lanes_bits(dx * dx + dy * dy <= limit) << (i - begin);
+    }
+    for (int32_t i = begin; w->is_aimed_at[id] && i < end; i++) {
+        bits |= (uint64_t)(w->state.target[allies->ids[i]] == id) << (i - begin);
+    }
+    return bits;
+}
+
 /* A fighter's choice among the allies in scan range that it sees or that aim at it; and, unless only_near, among those
- * farther away that aim at it. has_any: whether anybody is in scan range. */
-static int32_t choose_ally(const marl__combat_world *w, int32_t id, int only_near, int *has_any) {
+ * farther away that aim at it. */
+static int32_t choose_ally(const marl__combat_world *w, int32_t id, int only_near) {
     const marl__combat_state *s = &w->state;
     const marl__combat_list *allies = &w->sides[MARL__COMBAT_ALLY];
     const marl__combat_pair *pairs = w->pairs[w->bodies[id].type];
-    double scan = w->scans[w->bodies[id].type], beyond = scan * scan * (1 + 1e-9);
+    double scan = w->scans[w->bodies[id].type];
     choice best = {-1, 2, 0};
 
-    *has_any = 0;
-    for (int32_t i = 0; i < allies->count; i++) {
-        int32_t ally = allies->ids[i], rank = !w->bodies[ally].is_healer, is_aiming = s->target[ally] == id;
-        const marl__combat_pair *pair = &pairs[w->bodies[ally].type];
-        double square = square_between(s, id, ally), distance;
+    for (int32_t begin = 0; begin < allies->count; begin += 64) {
+        for (uint64_t bits = look_around(w, id, begin); bits; bits &= bits - 1) {
+            int32_t ally = allies->ids[begin + __builtin_ctzll(bits)];
+            int32_t rank = !w->bodies[ally].is_healer, is_aiming = s->target[ally] == id;
+            const marl__combat_pair *pair = &pairs[w->bodies[ally].type];
+            double distance = sqrt(square_between(s, id, ally));
 
-        if (!pair->can_hit || (square > beyond && !is_aiming)) {
-            continue;
-        }
-        distance = sqrt(square);
-        if (distance <= scan) {
-            *has_any = 1;
-            if (distance < pair->sight || is_aiming) {
-                offer(&best, ally, rank, distance);
+            if (!pair->can_hit) {
+                continue;
             }
-        } else if (is_aiming && !only_near) {
-            offer(&best, ally, rank, FARTHEST);
+            if (distance <= scan) {
+                if (distance < pair->sight || is_aiming) {
+                    offer(&best, ally, rank, distance);
+                }
+            } else if (is_aiming && !only_near) {
+                offer(&best, ally, rank, FARTHEST);
+            }
         }
     }
     return best.id;
@@ -124,7 +157,7 @@ static int32_t choose_patient(const marl__combat_world *w, int32_t id, double *s
         if (distance > scan) {
             continue;
         }
-        *slowest = fmin(*slowest, body->speed);
+        *slowest = body->speed < *slowest ? body->speed : *slowest;
         if (distance < pairs[body->type].sight && (s->hp[fellow] < body->most_hp || s->target[fellow] >= 0) &&
             (best < 0 || s->hp[fellow] < s->hp[best])) {
             best = fellow;
@@ -143,7 +176,7 @@ static double slowest_aiming(const marl__combat_world *w, int32_t id, double slo
     for (int32_t i = 0; i < allies->count; i++) {
         int32_t ally = allies->ids[i];
         if (w->state.target[ally] == id && marl__combat_can_hit(w, id, ally)) {
-            slowest = fmin(slowest, w->bodies[ally].speed);
+            slowest = w->bodies[ally].speed < slowest ? w->bodies[ally].speed : slowest;
         }
     }
     return slowest;
@@ -215,7 +248,6 @@ static void advance(marl__combat_world *w, int32_t id) {
     const marl__combat_body *body = &w->bodies[id];
     double speed = body->speed;
     int32_t target = s->target[id], better;
-    int has_any;
 
     if (body->is_healer) {
         double slowest = INFINITY;
@@ -229,10 +261,10 @@ static void advance(marl__combat_world *w, int32_t id) {
     } else {
         int is_on_healer = target >= 0 && w->bodies[target].is_healer;
         if (target < 0) {
-            target = choose_ally(w, id, 0, &has_any);
+            target = choose_ally(w, id, 0);
         }
         if (target >= 0 && w->has_ally_healer && !is_on_healer) {
-            better = choose_ally(w, id, 1, &has_any);
+            better = choose_ally(w, id, 1);
             target = better >= 0 ? better : target;
         }
     }
@@ -246,6 +278,7 @@ static void advance(marl__combat_world *w, int32_t id) {
 
 void marl__combat_aim(marl__combat_world *w) {
     clean_up(w);
+    line_up(w);
     for (int32_t i = 0; i < w->living.count; i++) {
         int32_t id = w->living.ids[i];
 

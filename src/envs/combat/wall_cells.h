@@ -23,6 +23,14 @@ marl_status marl__combat_wall_cells_build(const marl__combat_scenario *scenario,
                                           marl__combat_wall_cells *cells);
 void marl__combat_wall_cells_free(marl__combat_wall_cells *cells);
 
+/* Whether marl__combat_wall_cells_near may find any. */
+static inline int marl__combat_wall_cells_has(const marl__combat_wall_cells *cells, int32_t type, float x, float y) {
+    if (!(x >= 0.0f && y >= 0.0f && x < (float)cells->width && y < (float)cells->height)) {
+        return 1;
+    }
+    return cells->faces[(type * cells->height + (int32_t)y) * cells->width + (int32_t)x].count != 0;
+}
+
 /* As marl__combat_walls_near, bit for bit, for a unit of that type. */
 int32_t marl__combat_wall_cells_near(const marl__combat_wall_cells *cells, int32_t type, vec position,
                                      float range_square, marl__combat_near_edge *near);

@@ -61,25 +61,29 @@ static float *take_floats(float **memory, size_t count) {
     return taken;
 }
 
+static void take_lines(float **memory, size_t count, marl__combat_lines *lines) {
+    lines->x = take_floats(memory, count);
+    lines->y = take_floats(memory, count);
+    lines->dx = take_floats(memory, count);
+    lines->dy = take_floats(memory, count);
+}
+
 /* At most one a wall and one a unit stand in one unit's way. */
 static marl_status allocate_lines(marl__combat_world *w) {
     size_t count = (size_t)(w->walls.edge_count + w->scenario->unit_count + MARL__COMBAT_SPARE_LINES);
     size_t pair_count = MARL__COMBAT_MOST_PAIRS + MARL__COMBAT_SPARE_LINES;
-    marl__combat_lines *all[3] = {&w->lines, &w->scratch, &w->pair_lines};
-    marl_status status =
-        marl__alloc_array(w->heap, 4 * (2 * count + pair_count), sizeof(float), (void **)&w->line_memory);
+    size_t wall_count = MARL__COMBAT_MOST_WALL_LINES + count;
+    marl_status status = marl__alloc_array(w->heap, 4 * (2 * count + pair_count + wall_count), sizeof(float),
+                                           (void **)&w->line_memory);
     float *memory = w->line_memory;
 
     if (status != MARL_OK) {
         return status;
     }
-    for (int i = 0; i < 3; i++) {
-        size_t room = all[i] == &w->pair_lines ? pair_count : count;
-        all[i]->x = take_floats(&memory, room);
-        all[i]->y = take_floats(&memory, room);
-        all[i]->dx = take_floats(&memory, room);
-        all[i]->dy = take_floats(&memory, room);
-    }
+    take_lines(&memory, count, &w->lines);
+    take_lines(&memory, count, &w->scratch);
+    take_lines(&memory, pair_count, &w->pair_lines);
+    take_lines(&memory, wall_count, &w->wall_lines);
     return marl__alloc_array(w->heap, count, sizeof *w->near_edges, (void **)&w->near_edges);
 }
 

@@ -39,12 +39,17 @@ typedef struct marl__combat_mover {
     float start_x, start_y; /* its wish, cut to the top speed */
 } marl__combat_mover;
 
+/* A unit that moves, its pairs with neighbours and its walls. */
 typedef struct marl__combat_job {
-    int32_t place, begin, count; /* a unit that moves and its pairs */
+    int32_t place, pairs, pair_count, walls, wall_count;
+    int32_t bin; /* by number of lines */
 } marl__combat_job;
 
-/* Pairs of neighbours that are worked on together: room for all of the last unit after a thousand. */
-enum { MARL__COMBAT_MOST_PAIRS = 1024 + MARL__COMBAT_MOST_UNITS };
+/* A round of steering ends when it has so many; then there is room for those of one unit more. */
+enum {
+    MARL__COMBAT_MOST_PAIRS = 1024 + MARL__COMBAT_MOST_UNITS,
+    MARL__COMBAT_MOST_WALL_LINES = 1024
+};
 
 struct marl__combat_world {
     marl__combat_state state;
@@ -67,16 +72,20 @@ struct marl__combat_world {
     uint8_t is_aimed_at[MARL__COMBAT_MOST_UNITS]; /* an ally targets it */
     int32_t has_idle_enemy;  /* a fighter without target */
     int32_t has_ally_healer;
+    float ally_x[MARL__COMBAT_MOST_UNITS + 4], ally_y[MARL__COMBAT_MOST_UNITS + 4]; /* by place in sides[ally] */
     float wish_x[MARL__COMBAT_MOST_UNITS], wish_y[MARL__COMBAT_MOST_UNITS]; /* preferred velocity */
     float start_x[MARL__COMBAT_MOST_UNITS], start_y[MARL__COMBAT_MOST_UNITS];
     marl__combat_crowd crowds[2];
-    marl__combat_neighbour near[MARL__COMBAT_MOST_UNITS];
     marl__combat_near_edge *near_edges;
     marl__combat_mover movers[MARL__COMBAT_MOST_UNITS]; /* of the plane being steered, by place */
     marl__combat_job jobs[MARL__COMBAT_MOST_UNITS];
-    int16_t pairs_of[MARL__COMBAT_MOST_PAIRS + MARL__COMBAT_SPARE_LINES][2]; /* places */
+    marl__combat_neighbour pairs_of[MARL__COMBAT_MOST_PAIRS + MARL__COMBAT_SPARE_LINES];
+    int16_t moving[MARL__COMBAT_MOST_UNITS]; /* places of those that do not stand */
+    int32_t moving_count;
     int32_t pair_count, job_count;
-    marl__combat_lines pair_lines, lines, scratch;
+    int16_t job_order[MARL__COMBAT_MOST_UNITS];
+    marl__combat_lines pair_lines, wall_lines, lines, scratch;
+    marl__combat_four fours[2];
     float *line_memory;
 };
 
@@ -84,6 +93,8 @@ struct marl__combat_world {
 void marl__combat_aim(marl__combat_world *world);
 /* orca.c: found_vx, found_vy from the wishes. */
 void marl__combat_steer(marl__combat_world *world);
+/* avoid_walls.c: the lines that keep a unit from walls, from lines[0] on; returns how many. */
+int32_t marl__combat_avoid_walls(marl__combat_world *world, int32_t id, vec velocity, const marl__combat_lines *lines);
 /* damage.c: the unit's weapon at `target`; returns the reward. */
 double marl__combat_fire(marl__combat_world *world, int32_t id, int32_t target);
 
