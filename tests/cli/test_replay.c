@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Replay files: what is written is read again, bit for bit, and what is broken is refused. The episode is made up: its
  * actions are of both kinds, and its numbers are those that decimals get wrong. */
-#include "replay.h"    /* first: check.h has a macro of the name fail */
+#include "replay.h"
 
 #include <check.h>
 #include <float.h>
