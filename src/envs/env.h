@@ -25,8 +25,9 @@ typedef struct marl__env_inject {
     marl_status (*get_array)(void *env, const char *name, int32_t *values, uint32_t count);
 } marl__env_inject;
 
-/* A built-in family. Every member but inject, explain and the alias is required. The vtable's functions report their own
- * sentences with marl__fail, may rely on checked arguments, and are never called with another family's environment. */
+/* A built-in family. Every member but inject, explain and the alias is required. The vtable's functions report their
+ * own sentences with marl__fail, may rely on checked arguments, and are never called with another family's
+ * environment. */
 typedef struct marl__env_family {
     const char *name;            /* "lbf" */
     const char *variants;        /* one line on what may stand after the colon */

@@ -605,7 +605,7 @@ static const op_case cases[] = {
     {"hpn_embed elu", build_hpn_embed, ref_hpn_embed, MARL__ELU, 0, {LAYER(ENTITIES)}},
     {"hpn_score", build_hpn_score, ref_hpn_score, MARL__LEAKY_RELU, 0,
      {LAYER(ENTITIES), IN("v", MARL__AGENT, DIM_B), IN("c", MARL__AGENT, DIM_1)}},
-    {"hpn_score relu without c", build_hpn_score, ref_hpn_score, MARL__RELU, 0,
+    {"hpn_score elu without c", build_hpn_score, ref_hpn_score, MARL__ELU, 0,
      {LAYER(REAL), IN("v", MARL__AGENT, DIM_B), ABSENT}},
     {"merge_heads", build_merge_heads, ref_merge_heads, 0, 0, {X(DIM_3A), {"p", VECTOR, DIM_1, DIM_3A, REAL, 0}}},
     {"merge_heads by head", build_merge_heads, ref_merge_heads, 0, 0,

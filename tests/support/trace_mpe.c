@@ -72,8 +72,9 @@ static uint32_t last_dim(marl__trace_kit *t, const char *name, uint32_t rank) {
 static void read_all(mpe_trace *c) {
     marl__trace_kit *t = &c->t;
     const marl_agent_class *first = &marl_env_get_spec(t->env)->classes[0];
-    const marl__tensor_info *landmark = t->files.status == MARL_OK ? marl__safetensors_find(t->files.file, "init_landmark") : NULL;
-    const marl__tensor_info *goal = t->files.status == MARL_OK ? marl__safetensors_find(t->files.file, "init_goal") : NULL;
+    int is_open = t->files.status == MARL_OK;
+    const marl__tensor_info *landmark = is_open ? marl__safetensors_find(t->files.file, "init_landmark") : NULL;
+    const marl__tensor_info *goal = is_open ? marl__safetensors_find(t->files.file, "init_goal") : NULL;
     uint32_t e = t->episodes, s = t->steps, n = t->n;
 
     c->landmarks = landmark && landmark->rank == 3 ? landmark->shape[1] : 0;
