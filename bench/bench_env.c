@@ -87,7 +87,8 @@ static void measure_world(bench *bench, const char *name, const char *env) {
 
 void bench_env(bench *bench) {
     static const char *const envs[] = {"lbf:8x8-2p-2f-coop", "lbf:10x10-3p-3f", "lbf:15x15-4p-5f", "matrix:two_step",
-                                       "mpe:simple_spread", "mpe:simple_tag", "bridge:map4-2ag", "combat:3m", "combat:5m_vs_6m", "combat:8m_vs_9m", "combat:MMM2",
+                                       "mpe:simple_spread", "mpe:simple_tag", "bridge:map4-2ag", "combat:3m",
+                                       "combat:5m_vs_6m", "combat:8m_vs_9m", "combat:MMM2",
                                        "combat:27m_vs_30m", "combat:2c_vs_64zg"};
     for (size_t i = 0; i < sizeof envs / sizeof envs[0]; i++) {
         char name[64];

@@ -19,7 +19,7 @@
 #include "terminal.h"
 
 static const option_spec flags[] = {
-    {"algo", "NAME", "algorithm: iql, vdn, qmix, qplex, qtran (marl list)"},
+    {"algo", "NAME", "algorithm: qmix, hpn_qmix, vdn, iql, ... (marl list)"},
     {"env", "NAME", "environment: lbf:8x8-2p-2f-coop, matrix:two_step (marl list)"},
     {"steps", "N", "environment steps to train; 250k and 2M are understood"},
     {"preset", "NAME", "a named set of values, applied before everything else"},

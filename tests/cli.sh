@@ -147,7 +147,7 @@ if command -v python3 >/dev/null; then
 import json
 d = json.load(open("out"))
 parts = d["algorithms"] + d["environments"] + d["nets"] + [d["train"]]
-assert {"iql", "vdn", "qmix", "qplex", "qtran"} <= {a["name"] for a in d["algorithms"]}
+assert {"iql", "vdn", "qmix", "qplex", "qtran", "hpn_vdn", "hpn_qmix", "hpn_qplex"} <= {a["name"] for a in d["algorithms"]}
 assert all("keys" in p for p in parts) and all(a["keys"] for a in d["algorithms"]) and d["train"]["keys"]
 assert all(k["help"] and k["type"] for p in parts for k in p["keys"])
 assert all(v["available"] or v["reason"] for v in d["devices"])'

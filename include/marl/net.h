@@ -13,6 +13,7 @@
 #define MARL_NET_H
 
 #include "marl/device.h"
+#include "marl/env.h"
 #include "marl/policy.h"
 
 #ifdef __cplusplus
@@ -22,10 +23,18 @@ extern "C" {
 /** A network and its parameters. One thread at a time. */
 typedef struct marl_net marl_net;
 
-/** Creates a network of the config's kind ("net/mlp", "net/gru"). max_rows: greatest B of a forward. Parameters are
+/** Creates a network of the config's kind ("net/mlp", "net/gru"; kinds that look at entities
+ * need a spec: marl_net_create_for). max_rows: greatest B of a forward. Parameters are
  * initialised from the config's `seed`. */
 MARL_API marl_status marl_net_create(marl_device *device, const marl_config *config, uint32_t inputs, uint32_t outputs,
                                      uint32_t max_rows, marl_net **out);
+
+/** Creates a network of the config's kind for what agents of an environment see and do: I is the greatest observation
+ * length, Y the greatest number of actions. Kinds that look at entities ("net/hpn", "net/hpn_gru") are created so; they
+ * are MARL_E_UNSUPPORTED where the spec names no groups of entities. If agents differ by class, rows are whole teams:
+ * row i is of agent i modulo N. spec: not kept. */
+MARL_API marl_status marl_net_create_for(marl_device *device, const marl_config *config, const marl_env_spec *spec,
+                                         uint32_t max_rows, marl_net **out);
 
 /** Ends a network. NULL is fine. */
 MARL_API void marl_net_destroy(marl_net *net);

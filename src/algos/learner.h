@@ -74,7 +74,8 @@ typedef struct marl__algo_type {
 uint32_t marl__algo_type_count(void);
 const marl__algo_type *marl__algo_type_at(uint32_t index);
 marl_status marl__algo_type_find(const char *name, const marl__algo_type **out); /* MARL_E_NAME with the nearest */
-/* Presets of the algorithms: "pymarl", "epymarl" (not of qplex and qtran), "tuned", "quick". */
+/* Presets of the algorithms: "pymarl", "epymarl" (not of qplex and qtran), "tuned", "quick"; hpn_*: "pymarl3", "tuned",
+ * "quick". */
 const marl__preset *marl__algo_presets(const marl__algo_type *type, uint32_t *out_count);
 
 void marl__learner_destroy(marl__learner *learner);

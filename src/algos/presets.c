@@ -74,7 +74,59 @@ static const marl__preset_value quick[] = {
     {"updates_per_episode", "0"}, {"scale_obs", "1"}, {"eval.every", "25000"}, {"eval.episodes", "50"},
 };
 
-#define PRESET(text, values) {text, values, (uint32_t)(sizeof values / sizeof values[0])}
+/* PyMARL3 (Hao et al. 2023): one shared hypernetwork a kind of entity, 8 environments, an update of 128 episodes for
+ * every 8 played; published with the agents' numbers and without their last actions. */
+#define PYMARL3                                                                                                       \
+    {"net", "hpn_gru"}, {"net.hpn_layout", "shared"}, {"net.hidden_dim", "64"}, {"net.hyper_dim", "64"},              \
+    {"net.heads", "1"}, {"share", "shared"}, {"agent_id", "onehot"}, {"last_action", "0"}, {"optimizer", "adam"},     \
+    {"lr", "0.001"}, {"lr_decay", "none"}, {"grad_norm_clip", "10"}, {"gamma", "0.99"}, {"td_lambda", "0.6"},         \
+    {"q_lambda", "0"}, {"n_step", "0"}, {"double_q", "1"}, {"loss_factor", "0.5"}, {"batch_size", "128"},             \
+    {"replay.episodes", "5000"}, {"target_update", "hard"}, {"target_unit", "episodes"}, {"target_interval", "200"},  \
+    {"epsilon_start", "1"}, {"epsilon_end", "0.05"}, {"epsilon_anneal", "100000"}, {"standardise_rewards", "0"},      \
+    {"envs", "8"}, {"updates_per_env_step", "0"}, {"updates_per_episode", "0.125"}, {"scale_obs", "0"},               \
+    {"eval.every", "10000"}, {"eval.episodes", "32"}
+
+static const marl__preset_value pymarl3_vdn[] = {PYMARL3};
+static const marl__preset_value pymarl3_qmix[] = {
+    PYMARL3, {"mixer.embed_dim", "32"}, {"mixer.hypernet_embed", "64"}, {"mixer.hypernet_layers", "2"},
+};
+static const marl__preset_value pymarl3_qplex[] = {
+    PYMARL3, {"mixer.hypernet_embed", "64"}, {"mixer.kernels", "4"}, {"mixer.adv_layers", "2"},
+    {"mixer.adv_embed", "64"}, {"mixer.weighted_head", "1"}, {"mixer.minus_one", "1"},
+};
+static const marl__preset_value pymarl3_6h_vs_8z[] = {
+    {"epsilon_anneal", "500000"}, {"td_lambda", "0.3"}, {"net.heads", "2"},
+};
+static const marl__preset_value pymarl3_3s5z_vs_3s6z[] = {{"envs", "4"}, {"updates_per_episode", "0.25"}};
+static const marl__preset_value pymarl3_3s_vs_5z[] = {{"net.heads", "2"}};
+
+/* Ours on entities: as PyMARL3, but four updates of 32 episodes for one of 128, which costs the same, soft targets and
+ * a learning rate that falls to zero. */
+static const marl__preset_value hpn_tuned[] = {
+    {"net", "hpn_gru"}, {"net.hpn_layout", "shared"}, {"net.hidden_dim", "64"}, {"net.hyper_dim", "64"},
+    {"share", "shared"}, {"agent_id", "onehot"}, {"last_action", "0"}, {"optimizer", "adam"}, {"lr", "0.001"},
+    {"lr_decay", "linear"}, {"grad_norm_clip", "10"}, {"gamma", "0.99"}, {"td_lambda", "0.6"}, {"double_q", "1"},
+    {"batch_size", "32"}, {"replay.episodes", "5000"}, {"target_update", "soft"}, {"target_tau", "0.01"},
+    {"epsilon_start", "1"}, {"epsilon_end", "0.05"}, {"epsilon_anneal", "100000"}, {"standardise_rewards", "0"},
+    {"envs", "8"}, {"updates_per_env_step", "0.02"}, {"updates_per_episode", "0"}, {"scale_obs", "0"},
+    {"eval.episodes", "100"},
+};
+
+static const marl__preset_value hpn_quick[] = {
+    {"net", "hpn_gru"}, {"net.hidden_dim", "64"}, {"net.hyper_dim", "32"}, {"last_action", "0"}, {"optimizer", "adam"},
+    {"lr", "0.001"}, {"batch_size", "32"}, {"td_lambda", "0.6"}, {"target_update", "soft"}, {"target_tau", "0.01"},
+    {"epsilon_anneal", "50000"}, {"envs", "8"}, {"updates_per_env_step", "0.02"}, {"updates_per_episode", "0"},
+    {"scale_obs", "1"}, {"eval.every", "25000"}, {"eval.episodes", "50"},
+};
+
+#define COUNT(list) ((uint32_t)(sizeof(list) / sizeof(list)[0]))
+#define PRESET(text, list) {.name = text, .values = list, .count = COUNT(list)}
+
+static const marl__preset_place pymarl3_maps[] = {
+    {"combat:6h_vs_8z", pymarl3_6h_vs_8z, COUNT(pymarl3_6h_vs_8z)},
+    {"combat:3s5z_vs_3s6z", pymarl3_3s5z_vs_3s6z, COUNT(pymarl3_3s5z_vs_3s6z)},
+    {"combat:3s_vs_5z", pymarl3_3s_vs_5z, COUNT(pymarl3_3s_vs_5z)},
+};
 
 static const marl__preset common[] = {PRESET("pymarl", pymarl), PRESET("epymarl", epymarl), PRESET("tuned", tuned),
                                       PRESET("quick", quick)};
@@ -84,9 +136,19 @@ static const marl__preset iql[] = {PRESET("pymarl", pymarl), PRESET("epymarl", e
 static const marl__preset qplex[] = {PRESET("pymarl", pymarl_qplex), PRESET("tuned", tuned), PRESET("quick", quick)};
 static const marl__preset qtran[] = {PRESET("pymarl", pymarl_qtran), PRESET("tuned", tuned), PRESET("quick", quick)};
 
-#define COUNT(list) ((uint32_t)(sizeof(list) / sizeof(list)[0]))
+#define HPN_PRESETS(list)                                                                   \
+    {                                                                                       \
+        {"pymarl3", list, COUNT(list), pymarl3_maps, COUNT(pymarl3_maps)},                  \
+        PRESET("tuned", hpn_tuned), PRESET("quick", hpn_quick),                             \
+    }
+static const marl__preset hpn_vdn[] = HPN_PRESETS(pymarl3_vdn);
+static const marl__preset hpn_qmix[] = HPN_PRESETS(pymarl3_qmix);
+static const marl__preset hpn_qplex[] = HPN_PRESETS(pymarl3_qplex);
+
 static const struct { const char *algo; const marl__preset *list; uint32_t count; } special[] = {
     {"iql", iql, COUNT(iql)}, {"qplex", qplex, COUNT(qplex)}, {"qtran", qtran, COUNT(qtran)},
+    {"hpn_vdn", hpn_vdn, COUNT(hpn_vdn)}, {"hpn_qmix", hpn_qmix, COUNT(hpn_qmix)},
+    {"hpn_qplex", hpn_qplex, COUNT(hpn_qplex)},
 };
 
 const marl__preset *marl__algo_presets(const marl__algo_type *type, uint32_t *out_count) {

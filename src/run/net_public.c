@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* marl_net: one recipe, its parameters and a plan of one slot. A row is a team of one agent, so rows do not influence
- * each other and a row gives the same bits in any number of rows. Inputs and outputs are copied through the arena:
+/* marl_net: one recipe, its parameters and a plan of one slot. A row is a team of one agent, or one of a team's rows
+ * where agents differ by class; either way rows do not influence each other and a row gives the same bits in any number
+ * of rows. Inputs and outputs are copied through the arena:
  * that lets the caller's hidden and next_hidden be the same memory.
  *
  * Letters: B rows, I inputs, Y outputs, H hidden. */
@@ -15,6 +16,7 @@
 #include "core/graph/plan.h"
 #include "core/io/safetensors.h"
 #include "nets/net.h"
+#include "run/team.h"
 
 /* Rows, and columns either way, whose arrays stay far inside 32-bit counts. */
 enum { MOST_ROWS = 1 << 24, MOST_COLS = 1 << 24 };
@@ -23,7 +25,7 @@ enum { MOST_ROWS = 1 << 24, MOST_COLS = 1 << 24 };
 
 struct marl_net {
     uint32_t tag;
-    int32_t max_rows;
+    int32_t max_rows, agents; /* agents: rows a team, 1 unless agents differ by class */
     marl_device *device;
     marl__net recipe;
     marl__params *params;
@@ -46,12 +48,13 @@ static marl_status check_net(const marl_net *net) {
 
 /* ---- create and destroy ---- */
 
-static marl_status declare(marl_net *net, const char *kind, const marl_config *config, marl__net_shape shape) {
+static marl_status declare(marl_net *net, const char *kind, const marl_config *config, marl__net_shape shape,
+                           const marl__net_team *team) {
     marl_status status = marl__params_create(net->device, &net->params);
 
     if (status != MARL_OK) return status;
     marl__params_range(net->params, "", 0);
-    status = marl__net_declare(kind, config, "", shape, net->params, &net->recipe);
+    status = marl__net_declare_for(kind, config, "", shape, team, net->params, &net->recipe);
     if (status != MARL_OK) return status;
     if ((status = marl__params_freeze(net->params)) != MARL_OK) return status;
     if ((status = marl__version_create(net->params, &net->version)) != MARL_OK) return status;
@@ -61,9 +64,10 @@ static marl_status declare(marl_net *net, const char *kind, const marl_config *c
 }
 
 static marl_status build(marl_net *net) {
-    marl__capacity capacity = {1, net->max_rows, net->max_rows};
-    marl__net_values values = {.h0 = -1, .reset = -1};
-    marl_status status = marl__graph_create(heap_of(net), 1, 1, &net->graph);
+    int32_t teams = net->max_rows / net->agents;
+    marl__capacity capacity = {1, teams, teams};
+    marl__net_values values = {.h0 = -1, .reset = -1, .id = -1, .last = -1};
+    marl_status status = marl__graph_create(heap_of(net), net->agents, 1, &net->graph);
 
     if (status != MARL_OK) return status;
     net->slot = marl__graph_slot(net->graph, "net", net->params, -1, 0);
@@ -98,27 +102,74 @@ static marl_status kind_of(const marl_config *config, const char **out) {
     return MARL_OK;
 }
 
-marl_status marl_net_create(marl_device *device, const marl_config *config, uint32_t inputs, uint32_t outputs,
-                            uint32_t max_rows, marl_net **out) {
+/* What all ways to create share. team: NULL for nets that do not look at entities. */
+static marl_status create(marl_device *device, const marl_config *config, marl__net_shape shape, uint32_t max_rows,
+                          const marl__net_team *team, int32_t agents, marl_net **out) {
     const char *kind = NULL;
     marl_net *net = NULL;
-    marl_status status = MARL_OK;
+    marl_status status = kind_of(config, &kind);
 
-    if (!out) return marl__fail(MARL_E_ARGUMENT, "out is NULL");
-    *out = NULL;
-    if ((status = marl__device_check(device)) != MARL_OK) return status;
-    if ((status = marl__check_handle(config, MARL__TAG_CONFIG, "config")) != MARL_OK) return status;
-    if ((status = kind_of(config, &kind)) != MARL_OK) return status;
-    if ((status = check_sizes(inputs, outputs, max_rows)) != MARL_OK) return status;
+    if (status != MARL_OK) return status;
     net = marl__alloc_zero(&device->heap, sizeof *net);
     if (!net) return MARL_E_NOMEM;
     net->tag = MARL__TAG_NET;
     net->device = device;
     net->max_rows = (int32_t)max_rows;
-    status = declare(net, kind, config, (marl__net_shape){(int32_t)inputs, (int32_t)outputs, 1});
+    net->agents = agents;
+    status = declare(net, kind, config, shape, team);
     if (status == MARL_OK) status = build(net);
     if (status == MARL_OK) *out = net;
     else marl_net_destroy(net);
+    return status;
+}
+
+static marl_status check_create(marl_device *device, const marl_config *config, marl_net **out) {
+    marl_status status = MARL_OK;
+
+    if (!out) return marl__fail(MARL_E_ARGUMENT, "out is NULL");
+    *out = NULL;
+    if ((status = marl__device_check(device)) != MARL_OK) return status;
+    return marl__check_handle(config, MARL__TAG_CONFIG, "config");
+}
+
+marl_status marl_net_create(marl_device *device, const marl_config *config, uint32_t inputs, uint32_t outputs,
+                            uint32_t max_rows, marl_net **out) {
+    const marl__net_type *type = NULL;
+    const char *kind = NULL;
+    marl_status status = check_create(device, config, out);
+
+    if (status != MARL_OK) return status;
+    if ((status = kind_of(config, &kind)) != MARL_OK) return status;
+    if ((status = marl__net_type_find(kind, &type)) != MARL_OK) return status;
+    if (type->sees_entities)
+        return marl__fail(MARL_E_UNSUPPORTED, "net %s is built on the entities of an environment: create it with "
+                          "marl_net_create_for and a spec", kind);
+    if ((status = check_sizes(inputs, outputs, max_rows)) != MARL_OK) return status;
+    return create(device, config, (marl__net_shape){(int32_t)inputs, (int32_t)outputs, 1}, max_rows, NULL, 1, out);
+}
+
+marl_status marl_net_create_for(marl_device *device, const marl_config *config, const marl_env_spec *spec,
+                                uint32_t max_rows, marl_net **out) {
+    marl_env_spec own;
+    marl_agent_class *classes = NULL;
+    marl__team_shape shape;
+    marl_status status = check_create(device, config, out);
+    int32_t agents = 1;
+
+    if (status != MARL_OK) return status;
+    if ((status = marl__spec_take(&device->heap, spec, &own, &classes)) != MARL_OK) return status;
+    if ((status = marl__team_shape_of(&own, &shape)) != MARL_OK) goto done;
+    if ((status = check_sizes((uint32_t)shape.obs, (uint32_t)shape.actions, max_rows)) != MARL_OK) goto done;
+    if (shape.entities.class_count > 1) agents = shape.agents;
+    if (max_rows < (uint32_t)agents) {
+        status = marl__fail(MARL_E_ARGUMENT, "max_rows is %u; agents of several classes come in whole teams, of %d",
+                            max_rows, (int)agents);
+        goto done;
+    }
+    const marl__net_team team = {.entities = shape.entities};
+    status = create(device, config, (marl__net_shape){shape.obs, shape.actions, 1}, max_rows, &team, agents, out);
+done:
+    marl__free(&device->heap, classes);
     return status;
 }
 
@@ -158,10 +209,13 @@ marl_status marl_net_forward(marl_net *net, uint32_t rows, const float *inputs, 
     if (status != MARL_OK) return status;
     if (rows > (uint32_t)net->max_rows)
         return marl__fail(MARL_E_SHAPE, "rows is %u, the net was created for at most %d", rows, (int)net->max_rows);
+    if (rows % (uint32_t)net->agents != 0)
+        return marl__fail(MARL_E_SHAPE, "rows is %u; this net takes whole teams of %d agents", rows, (int)net->agents);
     if (rows == 0) return MARL_OK;
     if (!inputs || !outputs) return marl__fail(MARL_E_ARGUMENT, "%s is NULL", inputs ? "outputs" : "inputs");
-    net->active[0] = net->offset[1] = (int32_t)rows;
-    const marl__seq seq = {1, (int32_t)rows, (int32_t)rows, net->active, net->offset};
+    const int32_t teams = (int32_t)rows / net->agents;
+    net->active[0] = net->offset[1] = teams;
+    const marl__seq seq = {1, teams, teams, net->active, net->offset};
     size_t hidden_count = (size_t)rows * (size_t)net->recipe.hidden;
     marl__exec_set_seq(net->exec, &seq);
     marl__exec_bind_slot(net->exec, net->slot, &net->version, -1);

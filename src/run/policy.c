@@ -35,9 +35,27 @@ static marl_status check_agents(const marl__policy_reader *reader, const marl__t
     return MARL_OK;
 }
 
+/* Nets that look at entities take other numbers of them, unless something else is tied to the sizes. */
+static marl_status check_entities(const marl__policy_reader *reader, const marl__team_shape *shape, const char *env) {
+    const marl__net_type *net = NULL;
+    marl_status status = marl__net_type_find(marl__config_text(reader->config, "net"), &net);
+
+    if (status != MARL_OK || !net->sees_entities) return status;
+    if (reader->scale_rows > 0 && reader->shape.obs != shape->obs)
+        return marl__fail(MARL_E_MISMATCH, "this team scales observations of %d numbers, so it cannot play %.255s "
+                          "with %d; train with scale_obs=false", (int)reader->shape.obs, env, (int)shape->obs);
+    if (marl__config_int(reader->config, "last_action") && reader->shape.actions != shape->actions)
+        return marl__fail(MARL_E_MISMATCH, "this team's net remembers which of %d actions it took, so it cannot play "
+                          "%.255s with %d actions; train with last_action=false", (int)reader->shape.actions, env,
+                          (int)shape->actions);
+    return MARL_OK;
+}
+
 static marl_status check_sizes(const marl__policy_reader *reader, const marl__team_shape *shape, const char *env) {
     const marl__team_shape *own = &reader->shape;
+    marl_status status = check_entities(reader, shape, env);
 
+    if (status != MARL_OK) return status;
     if (reader->scale_rows > 0 && own->obs != shape->obs)
         return marl__fail(MARL_E_MISMATCH, "this team scales observations of %d numbers, %.255s has %d",
                           (int)own->obs, env, (int)shape->obs);
@@ -97,6 +115,10 @@ static marl_status read_values(marl_policy *policy, marl__policy_reader *reader)
     marl__version_pack_all(policy->params, &policy->version);
     policy->fingerprint = marl__crc32c(0, policy->version.flat, policy->params->floats * sizeof(float));
     policy->fingerprint = marl__crc32c(policy->fingerprint, &policy->shape.agents, sizeof policy->shape.agents);
+    if (policy->agent.net.type->sees_entities) { /* whose parameters fit other sizes too */
+        policy->fingerprint = marl__crc32c(policy->fingerprint, &policy->shape.obs, sizeof policy->shape.obs);
+        policy->fingerprint = marl__crc32c(policy->fingerprint, &policy->shape.actions, sizeof policy->shape.actions);
+    }
     if (reader->scale_rows == 0) return MARL_OK;
     if ((status = marl__alloc_array(heap, count, sizeof(float), &scale)) != MARL_OK) return status;
     policy->scale = scale;

@@ -11,6 +11,7 @@
 #include "core/base/json.h"
 #include "core/base/status.h"
 #include "core/config/config.h"
+#include "run/entities_file.h"
 
 #define POLICY_KEY "marl.policy"
 #define AGENT_KEY "marl.agent"
@@ -69,7 +70,11 @@ static marl_status write_agent(marl__json_writer *json, const marl_config *confi
 }
 
 static marl_status write_policy(marl__json_writer *json, const marl__policy_file *desc) {
+    const marl__net_type *net = NULL;
+    marl_status status = marl__net_type_find(marl__config_text(desc->config, "net"), &net);
     char hash[17];
+
+    if (status != MARL_OK) return status;
 
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)desc->env_hash);
     marl__json_open_object(json, NULL);
@@ -85,6 +90,7 @@ static marl_status write_policy(marl__json_writer *json, const marl__policy_file
     marl__json_write_int(json, "obs", desc->shape.obs);
     marl__json_write_int(json, "actions", desc->shape.actions);
     marl__json_write_int(json, "rewards", desc->shape.rewards);
+    if (net->sees_entities) marl__entities_write(json, &desc->shape.entities);
     marl__json_close_object(json);
     return json->status;
 }
@@ -192,6 +198,17 @@ static marl_status take_sizes(const marl__json *json, marl__team_shape *out) {
     return MARL_OK;
 }
 
+/* Of teams whose nets look at entities. */
+static marl_status take_entities(const marl__json *json, marl__policy_reader *reader) {
+    int32_t value = marl__json_find(json, 0, "entities");
+    marl__entities *entities = &reader->shape.entities;
+    marl_status status = MARL_OK;
+
+    if (value >= 0) status = marl__entities_read(json, value, &reader->shape, entities);
+    snprintf(entities->env, sizeof entities->env, "%.63s", reader->env_name);
+    return status;
+}
+
 /* The schema comes first: another version may say everything else differently. */
 static marl_status take_policy(const marl__json *json, marl__policy_reader *reader) {
     marl_status status = MARL_OK;
@@ -210,7 +227,8 @@ static marl_status take_policy(const marl__json *json, marl__policy_reader *read
     if ((status = take_text(json, env, "version", reader->env_version, sizeof reader->env_version)) != MARL_OK)
         return status;
     if ((status = take_hash(json, env, &reader->env_hash)) != MARL_OK) return status;
-    return take_sizes(json, &reader->shape);
+    if ((status = take_sizes(json, &reader->shape)) != MARL_OK) return status;
+    return take_entities(json, reader);
 }
 
 static marl_status take_config(marl__heap *heap, const char *text, marl__policy_reader *reader) {

@@ -3,7 +3,8 @@
  *
  *   tensors    one a parameter of the range "agent", by its name in the table ("agent.fc1.weight"), F32;
  *              when observations are scaled: obs.scale and obs.shift, (1,O) if all agents share them, else (N,O)
- *   metadata   marl.policy  JSON {schema, algo, component, env {name, version, hash}, agents, obs, actions, rewards}
+ *   metadata   marl.policy  JSON {schema, algo, component, env {name, version, hash}, agents, obs, actions, rewards},
+ *                           and entities (entities_file.h) where the net looks at them
  *              marl.agent   JSON object of the config keys the agent is built from: net, share, agent_id, last_action
  *                           and net.KEY of the net in use
  *
@@ -23,7 +24,7 @@ typedef struct marl__policy_file {
     const char *algo;
     const char *env_name, *env_version;
     uint64_t env_hash;
-    marl__team_shape shape;       /* agents, obs, actions and rewards count */
+    marl__team_shape shape;       /* agents, obs, actions, rewards and, if the net looks at them, entities count */
     const marl__params *params;   /* the range "agent" is written */
     const float *flat;            /* values of the whole table */
     const float *obs_scale, *obs_shift; /* (scale_rows, O); NULL: observations go in as they are */
@@ -37,7 +38,7 @@ typedef struct marl__policy_reader {
     marl__safetensors *file;
     char algo[64], component[384], env_name[256], env_version[256];
     uint64_t env_hash;
-    marl__team_shape shape;       /* agents, obs, actions, rewards; the rest 0 but episode_limit, which is 1 */
+    marl__team_shape shape;       /* agents, obs, actions, rewards, entities; the rest 0 but episode_limit, 1 */
     marl_config *config;          /* of "run/ALGO", with the agent's keys of the file */
     int32_t scale_rows;           /* 0: no scaling; else 1 or N */
 } marl__policy_reader;

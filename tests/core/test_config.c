@@ -41,7 +41,12 @@ static const marl__config_part parts[] = {{"", &train_table}, {"", &more_table},
 static const marl__preset_value quick_values[] = {
     {"lr", "1e-3"}, {"net.hidden_dim", "32"}, {"of_another_algorithm", "7"}, {"lr", "2e-3"}, {"optimiser", "adam"}};
 static const marl__preset_value broken_values[] = {{"lr", "0.5"}, {"batch_size", "0"}};
-static const marl__preset presets[] = {{"quick", quick_values, 5}, {"broken", broken_values, 2}};
+static const marl__preset_value far_values[] = {{"lr", "0.25"}};
+static const marl__preset_place places[] = {{"far:*", far_values, 1}, {"near:by", far_values, 1}};
+static const marl__preset presets[] = {
+    {.name = "quick", .values = quick_values, .count = 5, .places = places, .place_count = 2},
+    {.name = "broken", .values = broken_values, .count = 2},
+};
 
 enum { KEY_COUNT = 7 + 1 + 4 };
 
@@ -314,6 +319,27 @@ START_TEST(small_buffers) {
     ck_assert_str_eq(text, "");
     ck_assert_int_eq(marl_config_get(config, "optimiser", text, 0), MARL_E_ARGUMENT);
     ck_assert_int_eq(marl_config_get(config, "optimiser", NULL, 8), MARL_E_ARGUMENT);
+}
+END_TEST
+
+/* What a preset sets for one environment comes after the rest, and nowhere else. */
+START_TEST(presets_of_places) {
+    static const struct { const char *component; int is_far; } cases[] = {
+        {"run/qmix/far:away", 1}, {"run/qmix/far:", 1},    {"run/qmix/near:by", 1}, {"run/qmix/near:bye", 0},
+        {"run/qmix/near", 0},     {"run/far:away", 0},     {"far:away", 0},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+        marl_config *here = NULL;
+        double lr = 0;
+
+        ck_assert_int_eq(marl__config_new(NULL, cases[i].component, parts, 3, presets, 2, &here), MARL_OK);
+        ck_assert_int_eq(marl_config_preset(here, "quick"), MARL_OK);
+        ck_assert_int_eq(marl_config_get_real(here, "lr", &lr), MARL_OK);
+        if (cases[i].is_far) ck_assert_double_eq(lr, 0.25);
+        else ck_assert_double_ne(lr, 0.25);
+        marl_config_destroy(here);
+    }
 }
 END_TEST
 
@@ -615,6 +641,7 @@ Suite *marl__suite_core_config(void) {
     tcase_add_test(tests, typed_setters_and_getters);
     tcase_add_test(tests, reals_round_trip_as_text);
     tcase_add_test(tests, small_buffers);
+    tcase_add_test(tests, presets_of_places);
     tcase_add_test(tests, presets_apply_whole);
     tcase_add_test(tests, copies_are_their_own);
     tcase_add_test(tests, slices_take_values_over);

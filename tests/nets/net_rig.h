@@ -33,9 +33,9 @@ static inline void rig_ok(marl_status status) {
     ck_assert_msg(status == MARL_OK, "%s: %s", marl_status_name(status), marl_last_error());
 }
 
-/* settings: pairs of key and value, ended by NULL. */
-static inline marl_status rig_declare(net_rig *r, const char *kind, const char *const *settings, int32_t agents,
-                                      marl__net_shape shape) {
+/* settings: pairs of key and value, ended by NULL. team: NULL for nets that do not look at entities. */
+static inline marl_status rig_declare_for(net_rig *r, const char *kind, const char *const *settings, int32_t agents,
+                                          marl__net_shape shape, const marl__net_team *team) {
     char component[32];
     memset(r, 0, sizeof *r);
     r->device = marl__test_device("cpu", "auto", 1);
@@ -44,7 +44,12 @@ static inline marl_status rig_declare(net_rig *r, const char *kind, const char *
     for (; settings && settings[0]; settings += 2) rig_ok(marl_config_set(r->config, settings[0], settings[1]));
     rig_ok(marl__params_create(r->device, &r->params));
     rig_ok(marl__graph_create(&r->device->heap, agents, 1, &r->graph));
-    return marl__net_declare(kind, r->config, "", shape, r->params, &r->net);
+    return marl__net_declare_for(kind, r->config, "", shape, team, r->params, &r->net);
+}
+
+static inline marl_status rig_declare(net_rig *r, const char *kind, const char *const *settings, int32_t agents,
+                                      marl__net_shape shape) {
+    return rig_declare_for(r, kind, settings, agents, shape, NULL);
 }
 
 /* Draws the parameters and opens the slot. */

@@ -186,6 +186,10 @@ START_TEST(presets_name_keys_that_exist) {
                 ck_assert_msg(marl__config_has(own, key) || marl__config_has(qmix, key), "preset %s: %s",
                               presets[p].name, key);
             }
+        for (uint32_t p = 0; p < count; p++)
+            for (uint32_t place = 0; place < presets[p].place_count; place++)
+                for (uint32_t v = 0; v < presets[p].places[place].count; v++)
+                    ck_assert(marl__config_has(own, presets[p].places[place].values[v].key));
         marl_config_destroy(qmix);
         marl_config_destroy(own);
     }

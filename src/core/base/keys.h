@@ -30,10 +30,19 @@ typedef struct marl__key_table {
 /* A preset: values applied in order. "KEY" may be any key of the config it is applied to; a key that the config does
  * not have is skipped (a preset may name keys of several algorithms). */
 typedef struct marl__preset_value { const char *key, *value; } marl__preset_value;
+/* What a preset sets besides, after its own values, in a config for one environment: "run/ALGO/ENV" with ENV as
+ * written, or beginning with what stands before a final '*'. */
+typedef struct marl__preset_place {
+    const char *env;
+    const marl__preset_value *values;
+    uint32_t count;
+} marl__preset_place;
 typedef struct marl__preset {
     const char *name;
     const marl__preset_value *values;
     uint32_t count;
+    const marl__preset_place *places;
+    uint32_t place_count;
 } marl__preset;
 
 /* The nearest of `count` names to a misspelt one by edit distance, NULL if none is near (more than a third of its

@@ -406,14 +406,36 @@ const char *marl_config_component(const marl_config *config) {
 
 /* ---- presets ---- */
 
-static marl_status apply_preset(marl_config *config, const marl__preset *preset) {
-    for (uint32_t index = 0; index < preset->count; ++index) {
-        const config_entry *entry = look_up(config, preset->values[index].key);
-        marl_status status = entry ? set_entry(config, entry, preset->values[index].value) : MARL_OK;
-        if (status != MARL_OK) return marl__fail_prefix(status, "preset \"%s\": ", preset->name);
+static marl_status apply_values(marl_config *config, const char *preset, const marl__preset_value *values,
+                                uint32_t count) {
+    for (uint32_t index = 0; index < count; ++index) {
+        const config_entry *entry = look_up(config, values[index].key);
+        marl_status status = entry ? set_entry(config, entry, values[index].value) : MARL_OK;
+        if (status != MARL_OK) return marl__fail_prefix(status, "preset \"%s\": ", preset);
         if (entry) config->entries[entry - config->entries].is_set = 2;
     }
     return MARL_OK;
+}
+
+/* Whether a config of "run/ALGO/ENV" is for an environment; pattern: a name, or the beginning of one and '*'. */
+static int is_for(const marl_config *config, const char *pattern) {
+    const char *env = strchr(component_of(config), '/');
+    size_t length = strlen(pattern);
+
+    env = env ? strchr(env + 1, '/') : NULL;
+    if (!env) return 0;
+    if (length > 0 && pattern[length - 1] == '*') return strncmp(env + 1, pattern, length - 1) == 0;
+    return strcmp(env + 1, pattern) == 0;
+}
+
+static marl_status apply_preset(marl_config *config, const marl__preset *preset) {
+    marl_status status = apply_values(config, preset->name, preset->values, preset->count);
+
+    for (uint32_t index = 0; status == MARL_OK && index < preset->place_count; ++index) {
+        const marl__preset_place *place = &preset->places[index];
+        if (is_for(config, place->env)) status = apply_values(config, preset->name, place->values, place->count);
+    }
+    return status;
 }
 
 static marl_status no_such_preset(const marl_config *config, const char *preset) {
