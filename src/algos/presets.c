@@ -66,6 +66,12 @@ static const marl__preset_value tuned[] = {
     {"updates_per_episode", "0"}, {"scale_obs", "1"}, {"env.mask_invalid", "1"}, {"eval.episodes", "100"},
 };
 
+/* Battles: agents that see part of the field remember, and an episode says more than one of foraging. */
+static const marl__preset_value tuned_combat[] = {
+    {"net.recurrent", "1"}, {"last_action", "1"}, {"scale_obs", "0"}, {"epsilon_anneal", "100000"},
+    {"updates_per_env_step", "0.02"},
+};
+
 /* A first run that learns in a minute. */
 static const marl__preset_value quick[] = {
     {"net", "gru"}, {"net.hidden_dim", "64"}, {"net.recurrent", "0"}, {"last_action", "0"}, {"optimizer", "adam"},
@@ -87,6 +93,11 @@ static const marl__preset_value quick[] = {
     {"eval.every", "10000"}, {"eval.episodes", "32"}
 
 static const marl__preset_value pymarl3_vdn[] = {PYMARL3};
+/* What the same code gives teams without entities to compare with: PyMARL2's finetuned settings (Hu et al. 2021). */
+static const marl__preset_value pymarl3_plain[] = {
+    PYMARL3, {"net", "gru"}, {"net.recurrent", "1"}, {"last_action", "1"}, {"mixer.embed_dim", "32"},
+    {"mixer.hypernet_embed", "64"}, {"mixer.hypernet_layers", "2"},
+};
 static const marl__preset_value pymarl3_qmix[] = {
     PYMARL3, {"mixer.embed_dim", "32"}, {"mixer.hypernet_embed", "64"}, {"mixer.hypernet_layers", "2"},
 };
@@ -128,13 +139,16 @@ static const marl__preset_place pymarl3_maps[] = {
     {"combat:3s_vs_5z", pymarl3_3s_vs_5z, COUNT(pymarl3_3s_vs_5z)},
 };
 
-static const marl__preset common[] = {PRESET("pymarl", pymarl), PRESET("epymarl", epymarl), PRESET("tuned", tuned),
-                                      PRESET("quick", quick)};
-static const marl__preset iql[] = {PRESET("pymarl", pymarl), PRESET("epymarl", epymarl_iql), PRESET("tuned", tuned),
-                                   PRESET("quick", quick)};
+static const marl__preset_place tuned_places[] = {{"combat:*", tuned_combat, COUNT(tuned_combat)}};
+#define TUNED {"tuned", tuned, COUNT(tuned), tuned_places, COUNT(tuned_places)}
+
+static const marl__preset common[] = {PRESET("pymarl", pymarl), PRESET("pymarl3", pymarl3_plain),
+                                      PRESET("epymarl", epymarl), TUNED, PRESET("quick", quick)};
+static const marl__preset iql[] = {PRESET("pymarl", pymarl), PRESET("pymarl3", pymarl3_plain),
+                                   PRESET("epymarl", epymarl_iql), TUNED, PRESET("quick", quick)};
 /* EPyMARL has no settings for these. */
-static const marl__preset qplex[] = {PRESET("pymarl", pymarl_qplex), PRESET("tuned", tuned), PRESET("quick", quick)};
-static const marl__preset qtran[] = {PRESET("pymarl", pymarl_qtran), PRESET("tuned", tuned), PRESET("quick", quick)};
+static const marl__preset qplex[] = {PRESET("pymarl", pymarl_qplex), TUNED, PRESET("quick", quick)};
+static const marl__preset qtran[] = {PRESET("pymarl", pymarl_qtran), TUNED, PRESET("quick", quick)};
 
 #define HPN_PRESETS(list)                                                                   \
     {                                                                                       \
