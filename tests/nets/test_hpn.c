@@ -46,13 +46,18 @@ typedef struct literal {
     int32_t is_separate, heads;
 } literal;
 
-static double number(const literal *l, const char *name, int32_t row, int32_t col) {
+/* Called so often that an assertion, which writes to a file, is made only where it fails; number is, too. */
+static const marl__param *named(const literal *l, const char *format, const char *group) {
+    char name[64];
+    snprintf(name, sizeof name, format, group);
     int32_t index = marl__params_find(l->r->params, name);
-    ck_assert_msg(index >= 0, "no parameter %s", name);
-    const marl__param *param = &l->r->params->list[index];
+    if (index < 0) ck_abort_msg("no parameter %s", name);
+    return &l->r->params->list[index];
+}
+
+static double number(const literal *l, const marl__param *param, int32_t row, int32_t col) {
     int32_t group = param->groups > 1 ? l->agent : 0;
-    ck_assert_int_lt(row, param->rows);
-    ck_assert_int_lt(col, param->cols);
+    if (row >= param->rows || col >= param->cols) ck_abort_msg("%s has no (%d, %d)", param->name, (int)row, (int)col);
     return l->flat[param->offset + (size_t)((group * param->rows + row) * param->cols + col)];
 }
 
@@ -62,59 +67,59 @@ static double activated(const literal *l, double x) {
     return x > 0 ? x : 0;
 }
 
-static void hidden_layer(const literal *l, const char *name, const float *x, int32_t features, double *z) {
-    char weight[64], bias[64];
-    snprintf(weight, sizeof weight, "%s.0.weight", name);
-    snprintf(bias, sizeof bias, "%s.0.bias", name);
+static void hidden_layer(const literal *l, const marl__param *weight, const marl__param *bias, const float *x,
+                         double *z) {
     for (int32_t j = 0; j < HYPER; j++) {
         z[j] = number(l, bias, j, 0);
-        for (int32_t c = 0; c < features; c++) z[j] += number(l, weight, j, c) * (double)x[c];
+        for (int32_t c = 0; c < weight->cols; c++) z[j] += number(l, weight, j, c) * (double)x[c];
         z[j] = activated(l, z[j]);
     }
 }
 
-/* Share of a head; numbers: those of one column, `stride` rows apart. */
-static double share(const literal *l, const char *name, int32_t head, int32_t stride, int32_t row) {
+/* Share of a head; its number stands in a row, those of the others `stride` rows apart. */
+static double share(const literal *l, const marl__param *numbers, int32_t head, int32_t stride, int32_t row) {
     double sum = 0;
     if (l->heads == 1) return 1;
-    for (int32_t i = 0; i < l->heads; i++) sum += exp(number(l, name, i * stride + row, 0));
-    return exp(number(l, name, head * stride + row, 0)) / sum;
+    for (int32_t i = 0; i < l->heads; i++) sum += exp(number(l, numbers, i * stride + row, 0));
+    return exp(number(l, numbers, head * stride + row, 0)) / sum;
 }
 
-static void add_entity(const literal *l, const char *group, const float *x, int32_t features, double *sum) {
-    char name[48], embed[64];
+static void add_entity(const literal *l, const char *group, const float *x, double *sum) {
+    const marl__param *layer = named(l, "hyper_%s.0.weight", group), *embed = named(l, "hyper_%s.embed.weight", group);
+    const marl__param *shares = l->heads > 1 ? named(l, "merge.weight", "") : NULL;
+    int32_t features = layer->cols;
     double z[HYPER];
-    snprintf(name, sizeof name, "hyper_%s", group);
-    snprintf(embed, sizeof embed, "hyper_%s.embed.weight", group);
-    hidden_layer(l, name, x, features, z);
+    hidden_layer(l, layer, named(l, "hyper_%s.0.bias", group), x, z);
     for (int32_t head = 0; head < l->heads; head++)
-        for (int32_t f = 0; f < HIDDEN; f++)
+        for (int32_t f = 0; f < HIDDEN; f++) {
+            double of_head = 0;
             for (int32_t c = 0; c < features; c++) {
                 double w = number(l, embed, head * HIDDEN + f, features * HYPER + c);
                 for (int32_t j = 0; j < HYPER; j++) w += number(l, embed, head * HIDDEN + f, c * HYPER + j) * z[j];
-                sum[f] += share(l, "merge.weight", head, HIDDEN, f) * (double)x[c] * w;
+                of_head += (double)x[c] * w;
             }
+            sum[f] += share(l, shares, head, HIDDEN, f) * of_head;
+        }
 }
 
-static double score(const literal *l, const char *group, const float *x, int32_t features, const double *h) {
-    char base[32], name[64], merge[64];
+static double score(const literal *l, const char *group, const float *x, const double *h) {
+    int separate = l->is_separate;
+    const marl__param *merge = l->heads > 1 ? named(l, "hyper_%s.merge.weight", group) : NULL;
+    const marl__param *scores = named(l, "hyper_%s.score.weight", group);
+    const marl__param *offsets = named(l, "hyper_%s.offset.weight", group);
+    const marl__param *bias = named(l, "hyper_%s.offset.bias", group);
+    const marl__param *biases = named(l, separate ? "hyper_%s.offset.score.weight" : "hyper_%s.score.bias", group);
     double z[HYPER], z_bias[HYPER], q = 0;
-    snprintf(base, sizeof base, "hyper_%s", group);
-    snprintf(merge, sizeof merge, "%s.merge.weight", base);
-    snprintf(name, sizeof name, l->is_separate ? "%s.score" : "%s", base);
-    hidden_layer(l, name, x, features, z);
-    snprintf(name, sizeof name, l->is_separate ? "%s.offset" : "%s", base);
-    hidden_layer(l, name, x, features, z_bias);
+    hidden_layer(l, named(l, separate ? "hyper_%s.score.0.weight" : "hyper_%s.0.weight", group),
+                 named(l, separate ? "hyper_%s.score.0.bias" : "hyper_%s.0.bias", group), x, z);
+    hidden_layer(l, named(l, separate ? "hyper_%s.offset.0.weight" : "hyper_%s.0.weight", group),
+                 named(l, separate ? "hyper_%s.offset.0.bias" : "hyper_%s.0.bias", group), x, z_bias);
     for (int32_t head = 0; head < l->heads; head++) {
-        snprintf(name, sizeof name, "%s.offset.bias", base);
-        double of_head = number(l, name, head, 0);
-        snprintf(name, sizeof name, l->is_separate ? "%s.offset.score.weight" : "%s.score.bias", base);
-        for (int32_t j = 0; j < HYPER; j++) of_head += number(l, name, head * HYPER + j, 0) * z_bias[j];
+        double of_head = number(l, bias, head, 0);
+        for (int32_t j = 0; j < HYPER; j++) of_head += number(l, biases, head * HYPER + j, 0) * z_bias[j];
         for (int32_t f = 0; f < HIDDEN; f++) {
-            snprintf(name, sizeof name, "%s.offset.weight", base);
-            double w = number(l, name, head, f);
-            snprintf(name, sizeof name, "%s.score.weight", base);
-            for (int32_t j = 0; j < HYPER; j++) w += number(l, name, head * HYPER + j, f) * z[j];
+            double w = number(l, offsets, head, f);
+            for (int32_t j = 0; j < HYPER; j++) w += number(l, scores, head * HYPER + j, f) * z[j];
             of_head += h[f] * w;
         }
         q += share(l, merge, head, 1, 0) * of_head;
@@ -122,35 +127,37 @@ static double score(const literal *l, const char *group, const float *x, int32_t
     return q;
 }
 
+/* y = W x + b */
+static void literal_linear(const literal *l, const char *name, int32_t inputs, const double *x, int32_t outputs,
+                           double *y) {
+    const marl__param *weight = named(l, "%s.weight", name), *bias = named(l, "%s.bias", name);
+    for (int32_t o = 0; o < outputs; o++) {
+        y[o] = number(l, bias, o, 0);
+        for (int32_t i = 0; i < inputs; i++) y[o] += number(l, weight, o, i) * x[i];
+    }
+}
+
 /* Values of one agent; the feed-forward net. */
 static void literal_values(const literal *l, double *q) {
-    const int32_t own[] = {0, 1, SELF_AT, SELF_AT + 1, OBS - 1};
-    double sum[HIDDEN] = {0}, h[HIDDEN];
-    for (int32_t e = 0; e < ENEMIES; e++)
-        add_entity(l, "enemy", l->obs + ENEMY_AT + e * ENEMY_FEATURES, ENEMY_FEATURES, sum);
-    for (int32_t e = 0; e < ALLIES; e++)
-        add_entity(l, "ally", l->obs + ALLY_AT + e * ALLY_FEATURES, ALLY_FEATURES, sum);
+    const float *x = l->obs;
+    const double own[] = {(double)x[0], (double)x[1], (double)x[SELF_AT], (double)x[SELF_AT + 1], (double)x[OBS - 1]};
+    const marl__param *id = named(l, "id.weight", ""), *last = named(l, "last.weight", "");
+    double sum[HIDDEN], h[HIDDEN];
+    literal_linear(l, "own", 5, own, HIDDEN, sum);
+    for (int32_t e = 0; e < ENEMIES; e++) add_entity(l, "enemy", x + ENEMY_AT + e * ENEMY_FEATURES, sum);
+    for (int32_t e = 0; e < ALLIES; e++) add_entity(l, "ally", x + ALLY_AT + e * ALLY_FEATURES, sum);
     for (int32_t f = 0; f < HIDDEN; f++) {
-        sum[f] += number(l, "own.bias", f, 0);
-        for (int32_t i = 0; i < 5; i++) sum[f] += number(l, "own.weight", f, i) * (double)l->obs[own[i]];
-        if (l->r->net.team.ids > 0) sum[f] += number(l, "id.weight", f, l->agent);
-        if (l->r->net.team.last_actions > 0 && l->last >= 0) sum[f] += number(l, "last.weight", f, l->last);
+        sum[f] += number(l, id, f, l->agent) + (l->last >= 0 ? number(l, last, f, l->last) : 0);
         sum[f] = sum[f] > 0 ? sum[f] : 0;
     }
-    for (int32_t f = 0; f < HIDDEN; f++) {
-        h[f] = number(l, "rnn.bias", f, 0);
-        for (int32_t i = 0; i < HIDDEN; i++) h[f] += number(l, "rnn.weight", f, i) * sum[i];
-        h[f] = h[f] > 0 ? h[f] : 0;
-    }
+    literal_linear(l, "rnn", HIDDEN, sum, HIDDEN, h);
+    for (int32_t f = 0; f < HIDDEN; f++) h[f] = h[f] > 0 ? h[f] : 0;
     for (int32_t a = 0; a < ACTIONS; a++) q[a] = 0;
-    for (int32_t a = 0; a < PLAIN; a++) {
-        q[a] = number(l, "plain.bias", a, 0);
-        for (int32_t f = 0; f < HIDDEN; f++) q[a] += number(l, "plain.weight", a, f) * h[f];
-    }
+    literal_linear(l, "plain", HIDDEN, h, PLAIN, q);
     for (int32_t e = 0; l->agent != MEDIC && e < ENEMIES; e++)
-        q[3 + e] = score(l, "enemy", l->obs + ENEMY_AT + e * ENEMY_FEATURES, ENEMY_FEATURES, h);
+        q[3 + e] = score(l, "enemy", x + ENEMY_AT + e * ENEMY_FEATURES, h);
     for (int32_t e = 0; l->agent == MEDIC && e < ALLIES; e++)
-        q[4 + e] = score(l, "ally", l->obs + ALLY_AT + e * ALLY_FEATURES, ALLY_FEATURES, h);
+        q[4 + e] = score(l, "ally", x + ALLY_AT + e * ALLY_FEATURES, h);
 }
 
 /* ---- the net ---- */
