@@ -78,7 +78,7 @@ static const char *take_targets(const marl_agent_class *from, marl__entity_class
     for (uint32_t i = 0; i < from->action_target_count; i++) {
         const marl_action_target *target = &from->action_targets[i];
         out->targets[i] = (marl__entity_target){(int32_t)target->first_action, (int32_t)target->count,
-                                                (int32_t)target->group, 0};
+                                                (int32_t)target->group, (int32_t)target->first_entity};
     }
     return NULL;
 }
