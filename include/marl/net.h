@@ -22,8 +22,8 @@ extern "C" {
 /** A network and its parameters. One thread at a time. */
 typedef struct marl_net marl_net;
 
-/** Creates a network of the config's kind ("net/mlp", "net/gru"). max_rows: greatest B of a forward. Parameters are
- * initialised from the config's `seed`. */
+/** Creates a network of the config's kind ("net/mlp", "net/gru", "net/base"). max_rows: greatest B of a forward.
+ * Parameters are initialised from the config's `seed`. */
 MARL_API marl_status marl_net_create(marl_device *device, const marl_config *config, uint32_t inputs, uint32_t outputs,
                                      uint32_t max_rows, marl_net **out);
 
