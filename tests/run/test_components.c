@@ -201,12 +201,12 @@ START_TEST(keys_of_other_nets) {
 
     ck_assert_int_eq(marl_config_set(config, "net.layers", "3"), MARL_OK);
     ck_assert_int_eq(marl__run_config_check(config), MARL_E_ARGUMENT);
-    ck_assert_str_eq(marl_last_error(), "net.layers belongs to net mlp, the run uses gru");
+    ck_assert_str_eq(marl_last_error(), "net.layers belongs to net mlp and base, the run uses gru");
     ck_assert_int_eq(marl_config_set(config, "net", "mlp"), MARL_OK);
     ck_assert_int_eq(marl__run_config_check(config), MARL_OK);
     ck_assert_int_eq(marl_config_set(config, "net.recurrent", "0"), MARL_OK);
     ck_assert_int_eq(marl__run_config_check(config), MARL_E_ARGUMENT);
-    ck_assert_str_eq(marl_last_error(), "net.recurrent belongs to net gru, the run uses mlp");
+    ck_assert_str_eq(marl_last_error(), "net.recurrent belongs to net gru and base, the run uses mlp");
     marl_config_destroy(config);
 
     /* Every key of a config read back is set, at its default where nobody chose: that is no offence. */
