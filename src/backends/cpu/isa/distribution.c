@@ -23,21 +23,51 @@ static float entropy_of(const float *logp, const float *mask, int32_t cols) {
     return v16_reduce_add(sum);
 }
 
-void MARL__ISA(marl__run_categorical)(const marl__call *call, int32_t first, int32_t count) {
-    const int32_t cols = call->in[0].cols;
+/* The greatest logit of a row and the sum of exponentials of all less it. */
+static void normaliser_of(const float *u, const float *mask, int32_t cols, float *most, float *sum) {
+    v16 top = v16_set1(-INFINITY), total = v16_zero();
 
-    for (int32_t row = first; row < first + count; row++) {
-        const float *u = row_of(&call->in[0], row), *mask = row_or_null(&call->in[1], row);
-        float *logp = row_of(&call->out[0], row);
-        v16 top = v16_set1(-INFINITY), sum = v16_zero();
-        for (int32_t c = 0; c < cols; c += 16) top = v16_max(top, logits_at(u, mask, c, cols));
-        const v16 most = v16_set1(v16_reduce_max(top));
-        for (int32_t c = 0; c < cols; c += 16)
-            sum = v16_add(sum, v16_keep(v16m_tail(cols - c), v16_exp(v16_sub(logits_at(u, mask, c, cols), most))));
-        const v16 rest = v16_log(v16_set1(v16_reduce_add(sum)));
-        for (int32_t c = 0; c < cols; c += 16)
-            v16_store_n(logp + c, cols - c, v16_sub(v16_sub(logits_at(u, mask, c, cols), most), rest));
-        if (call->out[1].data) row_of(&call->out[1], row)[0] = entropy_of(logp, mask, cols);
+    for (int32_t c = 0; c < cols; c += 16) top = v16_max(top, logits_at(u, mask, c, cols));
+    *most = v16_reduce_max(top);
+    for (int32_t c = 0; c < cols; c += 16) {
+        const v16 away = v16_sub(logits_at(u, mask, c, cols), v16_set1(*most));
+        total = v16_add(total, v16_keep(v16m_tail(cols - c), v16_exp(away)));
+    }
+    *sum = v16_reduce_add(total);
+}
+
+/* Log-probabilities of a row whose normaliser is known; returns the entropy where it is wanted. */
+static float normalise_row(const float *u, const float *mask, int32_t cols, float most, float log_sum, float *logp,
+                           int32_t wants_entropy) {
+    v16 entropy = v16_zero();
+
+    for (int32_t c = 0; c < cols; c += 16) {
+        const v16 away = v16_sub(logits_at(u, mask, c, cols), v16_set1(most)), l = v16_sub(away, v16_set1(log_sum));
+        v16_store_n(logp + c, cols - c, l);
+        if (wants_entropy) entropy = v16_sub(entropy, p_log_p(allowed(mask, c, cols), l));
+    }
+    return wants_entropy ? v16_reduce_add(entropy) : 0.0f;
+}
+
+/* Sixteen rows at a time share one logarithm. */
+void MARL__ISA(marl__run_categorical)(const marl__call *call, int32_t first, int32_t count) {
+    const int32_t cols = call->in[0].cols, end = first + count;
+
+    for (int32_t block = first; block < end; block += 16) {
+        const int32_t rows = end - block < 16 ? end - block : 16;
+        float most[16], sums[16], logs[16];
+        for (int32_t k = 0; k < 16; k++) sums[k] = 1.0f;
+        for (int32_t k = 0; k < rows; k++)
+            normaliser_of(row_of(&call->in[0], block + k), row_or_null(&call->in[1], block + k), cols, &most[k],
+                          &sums[k]);
+        v16_store(logs, v16_log(v16_load(sums)));
+        for (int32_t k = 0; k < rows; k++) {
+            const float *u = row_of(&call->in[0], block + k), *mask = row_or_null(&call->in[1], block + k);
+            float *entropy = call->out[1].data ? row_of(&call->out[1], block + k) : NULL;
+            const float h = normalise_row(u, mask, cols, most[k], logs[k], row_of(&call->out[0], block + k),
+                                          entropy != NULL);
+            if (entropy) *entropy = h;
+        }
     }
 }
 
