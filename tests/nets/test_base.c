@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base against itself written naively in double for all its settings, what a reset inside a sequence does, what it
- * starts from, and rows that are alike whatever stands beside them. */
+/* base against itself written naively in double for all its settings, with resets inside sequences; what it starts
+ * from; and the products of trust-region steps through it. */
 #include <math.h>
 #include <stdio.h>
 
@@ -239,6 +239,145 @@ START_TEST(test_deepest) {
 }
 END_TEST
 
+/* The product of trust-region steps through a whole actor, in stages on one forward pass: forward mode, the rows' own
+ * product, reverse mode. It is symmetric and positive, and the change of the divergence's gradient along a direction. */
+typedef struct fisher {
+    net_rig r;
+    marl__version directions;
+    float *gradient;
+    int32_t direction_slot, fisher_stage, kl_stage;
+    marl__val one, rows, old_mean, old_sigma, seed;
+} fisher;
+
+enum { CATEGORICAL, GAUSSIAN };
+
+/* Appends both stages. */
+static void build_fisher(fisher *f, int32_t kind, int32_t log_std) {
+    net_rig *r = &f->r;
+    marl__graph *g = r->graph;
+    marl__val ends[] = {r->values.out, -1}, seeds[2], kl = -1;
+    int32_t count = kind == GAUSSIAN ? 2 : 1;
+    f->one = marl__input(g, "one", MARL__ONE, 1, MARL__F32);
+    f->rows = marl__input(g, "rows", MARL__ONE, 1, MARL__F32);
+    f->old_mean = marl__input(g, "old", MARL__AGENT, OUTPUTS, MARL__F32);
+    f->old_sigma = marl__input(g, "old sigma", MARL__ONE, OUTPUTS, MARL__F32);
+    f->seed = marl__input(g, "seed", MARL__AGENT, 1, MARL__F32);
+    marl__val logp = marl__categorical(g, ends[0], -1, NULL);
+    ends[1] = marl__sigma(g, marl__param_leaf(g, r->slot, log_std), MARL__SIGMA_SIGMOID, 1.0f, 0.5f);
+    if (kind == GAUSSIAN) kl = marl__gaussian_kl(g, f->old_mean, f->old_sigma, ends[0], ends[1]);
+    else kl = marl__categorical_kl(g, MARL__KL_EXACT, f->old_mean, logp);
+    marl__keep(g, ends[0], "out");
+    marl__keep(g, logp, "logp");
+    marl__keep(g, ends[1], "sigma");
+    f->fisher_stage = marl__graph_stage(g, "fisher");
+    marl__graph_jvp_slots(g, r->slot, f->direction_slot);
+    marl__val d_out = marl__tangent(g, ends[0]);
+    if (kind == GAUSSIAN) {
+        seeds[0] = marl__fisher_rows(g, MARL__FISHER_MEAN, d_out, ends[1], -1, f->one);
+        seeds[1] = marl__fisher_rows(g, MARL__FISHER_SIGMA, marl__tangent(g, ends[1]), ends[1], -1, f->rows);
+    } else {
+        seeds[0] = marl__fisher_rows(g, MARL__FISHER_EXACT, d_out, logp, -1, f->one);
+    }
+    marl__graph_vjp(g, ends, seeds, count);
+    f->kl_stage = marl__graph_stage(g, "kl");
+    marl__graph_vjp(g, &kl, &f->seed, 1);
+}
+
+static void open_fisher(fisher *f, int32_t kind) {
+    static const char *const settings[] = {"hidden_sizes", "10,8", "recurrent", "1", "activation", "tanh", NULL};
+    static const int32_t active[] = {TEAMS, TEAMS, 3};
+    net_rig *r = &f->r;
+    rig_ok(rig_declare(r, "base", settings, 1, (marl__net_shape){INPUTS, OUTPUTS, 1}));
+    int32_t log_std = marl__params_add(r->params, "log_std", 1, 1, OUTPUTS, 1, MARL__INIT_CONSTANT, 1.0f);
+    rig_fill(r, 3);
+    rig_ok(marl__version_create(r->params, &f->directions));
+    rig_rows(r, active, 3);
+    r->slot = marl__graph_slot(r->graph, "actor", r->params, -1, 1);
+    f->direction_slot = marl__graph_slot(r->graph, "direction", r->params, -1, 0);
+    fill_random(rig_param(r, "out.weight"), OUTPUTS * 8, 9);
+    r->values = (marl__net_values){.x = marl__input(r->graph, "x", MARL__AGENT, INPUTS, MARL__F32), .h0 = -1,
+                                   .reset = marl__input(r->graph, "reset", MARL__AGENT, 1, MARL__F32)};
+    marl__net_build(&r->net, r->graph, r->slot, &r->values);
+    build_fisher(f, kind, log_std);
+    rig_ready(r);
+    f->gradient = calloc(r->params->floats, sizeof *f->gradient);
+    ck_assert_ptr_nonnull(f->gradient);
+    marl__exec_bind_slot(r->exec, r->slot, &r->version, -1);
+    marl__exec_bind_slot(r->exec, f->direction_slot, &f->directions, -1);
+    marl__exec_bind_grad(r->exec, r->slot, f->gradient);
+    fill_random(rig_data(r, r->values.x), (size_t)r->seq.rows * INPUTS, 5);
+    rig_data(r, r->values.reset)[6] = 1.0f;
+    rig_data(r, f->one)[0] = 1.0f;
+    rig_data(r, f->rows)[0] = (float)r->seq.rows;
+    for (int32_t row = 0; row < r->seq.rows; row++) rig_data(r, f->seed)[row] = 1.0f;
+}
+
+/* The gradient that a stage leaves. */
+static void run_stage(fisher *f, int32_t stage, double *out) {
+    memset(f->gradient, 0, f->r.params->floats * sizeof *f->gradient);
+    marl__exec_run(f->r.exec, stage);
+    for (size_t i = 0; i < f->r.params->floats; i++) out[i] = (double)f->gradient[i];
+}
+
+/* A direction: random numbers in the parameters, zeros in the padding. */
+static void draw_direction(fisher *f, uint64_t seed, float *out) {
+    const marl__params *params = f->r.params;
+    memset(out, 0, params->floats * sizeof *out);
+    for (int32_t i = 0; i < params->count; i++)
+        fill_random(out + params->list[i].offset, params->list[i].count, seed + (uint64_t)i);
+}
+
+static void product(fisher *f, const float *v, double *out) {
+    memcpy(f->directions.flat, v, f->r.params->floats * sizeof *v);
+    marl__version_pack_all(f->r.params, &f->directions);
+    run_stage(f, f->fisher_stage, out);
+}
+
+static double inner(const float *a, const double *b, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)a[i] * b[i];
+    return sum;
+}
+
+START_TEST(test_fisher_product) {
+    fisher f;
+    open_fisher(&f, _i);
+    net_rig *r = &f.r;
+    size_t n = r->params->floats;
+    float *v = calloc(3 * n, sizeof *v), *u = v + n, *start = v + 2 * n;
+    double *fv = calloc(4 * n, sizeof *fv), *fu = fv + n, *up = fv + 2 * n, *down = fv + 3 * n, worst = 0, size = 0;
+    ck_assert(v && fv);
+    draw_direction(&f, 11, v);
+    draw_direction(&f, 77, u);
+    marl__exec_run(r->exec, 0);
+    memcpy(rig_data(r, f.old_mean), marl__exec_data(r->exec, marl__find_value(r->graph, _i ? "out" : "logp")),
+           (size_t)r->seq.rows * OUTPUTS * sizeof(float));
+    memcpy(rig_data(r, f.old_sigma), marl__exec_data(r->exec, marl__find_value(r->graph, "sigma")),
+           OUTPUTS * sizeof(float));
+    product(&f, v, fv);
+    product(&f, u, fu);
+    ck_assert_double_gt(inner(v, fv, n), 0);
+    ck_assert_double_eq_tol(inner(u, fv, n), inner(v, fu, n), 1e-4 * (fabs(inner(u, fu, n)) + inner(v, fv, n)));
+    memcpy(start, r->version.flat, n * sizeof *start);
+    for (int32_t side = 0; side < 2; side++) {
+        for (size_t i = 0; i < n; i++) r->version.flat[i] = start[i] + (side ? -2e-3f : 2e-3f) * v[i];
+        marl__version_pack_all(r->params, &r->version);
+        marl__exec_run(r->exec, 0);
+        run_stage(&f, f.kl_stage, side ? down : up);
+    }
+    for (size_t i = 0; i < n; i++) {
+        worst = fmax(worst, fabs((up[i] - down[i]) / 4e-3 - fv[i]));
+        size = fmax(size, fabs(fv[i]));
+    }
+    ck_assert_msg(worst <= 5e-3 * size, "off by %.3g of %.3g", worst, size);
+    free(v);
+    free(fv);
+    free(f.gradient);
+    marl__version_destroy(r->params, &f.directions);
+    rig_close(r);
+}
+END_TEST
+
 Suite *marl__suite_nets_base(void) {
     Suite *suite = suite_create("nets/base");
     TCase *tests = tcase_create("base");
@@ -248,6 +387,7 @@ Suite *marl__suite_nets_base(void) {
     tcase_add_test(tests, test_xavier_start);
     tcase_add_test(tests, test_output_gain);
     tcase_add_test(tests, test_deepest);
+    tcase_add_loop_test(tests, test_fisher_product, CATEGORICAL, GAUSSIAN + 1);
     suite_add_tcase(suite, tests);
     return suite;
 }
