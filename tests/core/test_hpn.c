@@ -189,7 +189,8 @@ START_TEST(tiles_are_the_general_way) {
 END_TEST
 
 /* The hypernetwork as published: for every entity a weight W(x) = reshape(W2 z + b2) of k x H and, for its score,
- * w(x) = W3 z + b3 and a number b4 z + b5. Here the sums are regrouped by hand; the nets do it by their parameters' shapes. */
+ * w(x) = W3 z + b3 and a number b4 z + b5. Here the sums are regrouped by hand; the nets do it by their parameters'
+ * shapes. */
 enum { H = 3 };
 typedef struct literal {
     double w2[5 * H][64], b2[5 * H], w3[H][64], b3[H], w4[64], b4;
