@@ -30,6 +30,7 @@ static const shape shapes[] = {
     {"a group an agent", 3, 7, 2, 3, NULL, 4, {4, 3, 3, 1}},
     {"two groups", 3, 5, 17, 2, two_groups, 3, {3, 3, 2}},
     {"whole vectors", 2, 16, 33, 1, NULL, 3, {2, 2, 1}},
+    {"several vectors", 2, 5, 80, 1, NULL, 2, {2, 1}},
     {"wide", 2, 70, 130, 2, NULL, 2, {3, 2}},
     {"many rows", 3, 6, 4, 1, NULL, 3, {120, 120, 110}},
     {"many grouped rows", 3, 4, 3, 3, NULL, 3, {120, 120, 110}},
@@ -366,11 +367,15 @@ static void ref_qplex_weights(const world *w, double *out) {
 /* Feature c of entity e, and unit j of its hidden layer. */
 static double feature(const world *w, int32_t row, int32_t e, int32_t c) { return at(w, 0, row, 1 + e * w->s->A + c); }
 
-static double hidden_unit(const world *w, int32_t row, int32_t e, int32_t j) {
+static double hidden_sum(const world *w, int32_t row, int32_t e, int32_t j) {
     int32_t k = w->s->A, d = w->s->B, group = group_of_row(w, row);
     double sum = param_at(w, 2, group, d, j, 0);
     for (int32_t c = 0; c < k; c++) sum += param_at(w, 1, group, d, j, c) * feature(w, row, e, c);
-    return function_of(w->c->kind, sum);
+    return sum;
+}
+
+static double hidden_unit(const world *w, int32_t row, int32_t e, int32_t j) {
+    return function_of(w->c->kind, hidden_sum(w, row, e, j));
 }
 
 static void ref_hpn_embed(const world *w, double *out) {
@@ -797,7 +802,7 @@ static const op_case cases[] = {
     {"hpn_embed elu", build_hpn_embed, ref_hpn_embed, MARL__ELU, 0, {LAYER(ENTITIES)}},
     {"hpn_score", build_hpn_score, ref_hpn_score, MARL__LEAKY_RELU, 0,
      {LAYER(ENTITIES), IN("v", MARL__AGENT, DIM_B), IN("c", MARL__AGENT, DIM_1)}},
-    {"hpn_score elu without c", build_hpn_score, ref_hpn_score, MARL__ELU, 0,
+    {"hpn_score relu without c", build_hpn_score, ref_hpn_score, MARL__RELU, 0,
      {LAYER(REAL), IN("v", MARL__AGENT, DIM_B), ABSENT}},
     {"merge_heads", build_merge_heads, ref_merge_heads, 0, 0, {X(DIM_3A), {"p", VECTOR, DIM_1, DIM_3A, REAL, 0}}},
     {"merge_heads by head", build_merge_heads, ref_merge_heads, 0, 0,

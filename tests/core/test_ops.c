@@ -54,6 +54,20 @@ static int can_move(const leaf_spec *spec) {
     return spec->name && spec->is_constant != CONSTANT && spec->is_constant != BACKWARD;
 }
 
+/* relu's kink is no place for differences: entities that come near it are moved away. */
+static void leave_kinks(world *w) {
+    if (w->c->reference != ref_hpn_embed && w->c->reference != ref_hpn_score) return;
+    for (int32_t row = 0; row < w->leaves[0].rows; row++)
+        for (int32_t e = 0; e < ENTITY_COUNT; e++) {
+            double *x = w->leaves[0].x + (size_t)row * (size_t)w->leaves[0].cols + 1 + e * w->s->A;
+            for (int32_t j = 0; x[0] != 0 && j < w->s->B; j++) {
+                if (fabs(hidden_sum(w, row, e, j)) > 1e-4) continue;
+                x[0] = (double)(float)(x[0] + 1.0 / 256);
+                j = -1;
+            }
+        }
+}
+
 /* Values are rounded to float first, so that all sides see the same inputs. */
 static void world_make_moving(const op_case *c, const shape *s, uint32_t moving, world *w) {
     marl__rng rng;
@@ -78,6 +92,7 @@ static void world_make_moving(const op_case *c, const shape *s, uint32_t moving,
         ck_assert_ptr_nonnull(l->direction);
         for (size_t k = 0; k < l->count; k++) l->direction[k] = (double)(float)draw(&rng, REAL, 0);
     }
+    leave_kinks(w);
 }
 
 static void world_make(const op_case *c, const shape *s, world *w) { world_make_moving(c, s, ~0u, w); }
