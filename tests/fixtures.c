@@ -18,6 +18,9 @@ static int is_cut_short(const marl__golden *golden) {
 
 static const marl__golden_family families[] = {
     {"mlp", marl__golden_mlp_skip, marl__golden_mlp, NULL, NULL},
+    {"mlp_base", marl__golden_mlp_base_skip, marl__golden_mlp_base, NULL, NULL},
+    {"gae_returns", NULL, marl__golden_gae_returns, NULL, NULL},
+    {"value_norm", NULL, marl__golden_value_norm, NULL, NULL},
     {"gru_agent", NULL, marl__golden_gru_agent, NULL, NULL},
     {"vdn_mixer", NULL, marl__golden_vdn_mixer, NULL, NULL},
     {"qmix_mixer", NULL, marl__golden_qmix_mixer, NULL, NULL},

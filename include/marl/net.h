@@ -23,9 +23,8 @@ extern "C" {
 /** A network and its parameters. One thread at a time. */
 typedef struct marl_net marl_net;
 
-/** Creates a network of the config's kind ("net/mlp", "net/gru"; kinds that look at entities
- * need a spec: marl_net_create_for). max_rows: greatest B of a forward. Parameters are
- * initialised from the config's `seed`. */
+/** Creates a network of the config's kind ("net/mlp", "net/gru", "net/base"; kinds that look at entities need a spec:
+ * marl_net_create_for). max_rows: greatest B of a forward. Parameters are initialised from the config's `seed`. */
 MARL_API marl_status marl_net_create(marl_device *device, const marl_config *config, uint32_t inputs, uint32_t outputs,
                                      uint32_t max_rows, marl_net **out);
 

@@ -145,6 +145,15 @@ static marl_status work(marl__stepper *stepper) {
     return marl__pool_run(stepper->device->pool, workers, task, stepper);
 }
 
+/* Where to go on after the present phase, which is done. */
+static int32_t phase_after(const marl__stepper *stepper) {
+    const marl__phase *phase = &stepper->phases[stepper->phase];
+    int32_t next = phase->next ? phase->next(stepper->ctx) : MARL__NEXT_PHASE;
+    MARL_ASSERT(next >= MARL__NEXT_PHASE && next <= stepper->phase_count);
+    MARL_ASSERT(!phase->next || phase->kind == MARL__PHASE_HOST);
+    return next < 0 ? stepper->phase + 1 : next;
+}
+
 marl_status marl__stepper_advance(marl__stepper *stepper, marl__should_stop should_stop, void *user,
                                   int32_t *out_is_done) {
     *out_is_done = 0;
@@ -162,7 +171,7 @@ marl_status marl__stepper_advance(marl__stepper *stepper, marl__should_stop shou
             }
         }
         if (atomic_load(&stepper->completed) == stepper->total) {
-            stepper->phase++;
+            stepper->phase = phase_after(stepper);
             stepper->total = -1;
         }
         if (atomic_load(&stepper->stop)) break;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A learner step as a list of phases, run unit by unit on the device's threads. Stopping after any unit and going on,
  * with any number of threads, gives the same bits: units are cut by counts alone, a shard's units run in order, and
- * everything else is independent or on one thread. */
+ * everything else is independent or on one thread. Loops (epochs, minibatches, agents in turn, a line search) are host
+ * phases that say where to go on, so how often a loop runs is data. */
 #ifndef MARL__ALGOS_PHASES_H
 #define MARL__ALGOS_PHASES_H
 
@@ -16,12 +17,17 @@ enum marl__phase_kind {
     MARL__PHASE_SHARDS   /* for each shard: shard_begin(ctx, shard, arena), then shard_step until it returns 0 */
 };
 
+enum { MARL__NEXT_PHASE = -1 };
+
 typedef struct marl__phase {
     int32_t kind;
     int32_t (*units)(void *ctx);               /* UNITS: how many; SHARDS: how many shards */
     marl_status (*run)(void *ctx, int32_t unit); /* HOST, UNITS; a HOST phase may fail, which ends the step */
     void (*shard_begin)(void *ctx, int32_t shard, int32_t arena);
     int32_t (*shard_step)(void *ctx, int32_t shard, int32_t arena);
+    /* HOST, optional: asked once after run, the phase to go on with: an earlier one, itself, or a later one; the number
+     * of phases ends the step, MARL__NEXT_PHASE is the one that follows. */
+    int32_t (*next)(void *ctx);
 } marl__phase;
 
 typedef struct marl__stepper marl__stepper;

@@ -272,13 +272,13 @@ static marl_status publish(void *ctx, int32_t unit) {
 }
 
 static const marl__phase phases[] = {
-    {MARL__PHASE_HOST, NULL, prepare, NULL, NULL},
-    {MARL__PHASE_SHARDS, shard_count, NULL, shard_begin, shard_step},
-    {MARL__PHASE_UNITS, block_count, reduce, NULL, NULL},
-    {MARL__PHASE_HOST, NULL, decide, NULL, NULL},
-    {MARL__PHASE_UNITS, block_count, apply, NULL, NULL},
-    {MARL__PHASE_UNITS, param_count, pack, NULL, NULL},
-    {MARL__PHASE_HOST, NULL, publish, NULL, NULL},
+    {.kind = MARL__PHASE_HOST, .run = prepare},
+    {.kind = MARL__PHASE_SHARDS, .units = shard_count, .shard_begin = shard_begin, .shard_step = shard_step},
+    {.kind = MARL__PHASE_UNITS, .units = block_count, .run = reduce},
+    {.kind = MARL__PHASE_HOST, .run = decide},
+    {.kind = MARL__PHASE_UNITS, .units = block_count, .run = apply},
+    {.kind = MARL__PHASE_UNITS, .units = param_count, .run = pack},
+    {.kind = MARL__PHASE_HOST, .run = publish},
 };
 
 static marl_status begin(marl__learner *learner, const marl__episode *episodes, int32_t count) {

@@ -11,9 +11,10 @@ static const marl__key keys[] = {
     MARL__KEY_INT("hidden_dim", "64", 1, 65536, "width of the hidden layers"),
     MARL__KEY_BOOL("recurrent", "1", "gru: 1 a GRU cell, 0 a linear layer with relu in its place"),
     MARL__KEY_BOOL("layer_norm", "0", "layer norm on the hidden values"),
-    MARL__KEY_CHOICE("init", "default", "default|orthogonal", "initial weights: uniform 1/sqrt(inputs), or orthogonal"),
-    MARL__KEY_REAL("init_gain", "1", 1e-6, 1e3, "orthogonal: gain of the hidden layers"),
-    MARL__KEY_REAL("output_gain", "0.01", 1e-6, 1e3, "orthogonal: gain of the output layer"),
+    MARL__KEY_CHOICE("init", "default", "default|orthogonal|xavier",
+                     "initial weights: uniform 1/sqrt(inputs), orthogonal, or uniform by inputs and outputs"),
+    MARL__KEY_REAL("init_gain", "1", 1e-6, 1e3, "orthogonal, xavier: gain of the hidden layers"),
+    MARL__KEY_REAL("output_gain", "0.01", 1e-6, 1e3, "orthogonal, xavier: gain of the output layer"),
 };
 
 /* Where each parameter stands in marl__net.params. */
@@ -27,8 +28,7 @@ static marl_status configure(marl__net *net, const marl_config *config, const ch
     net->recurrent = (int32_t)marl__config_int(config, key);
     snprintf(key, sizeof key, "%slayer_norm", prefix);
     net->layer_norm = (int32_t)marl__config_int(config, key);
-    snprintf(key, sizeof key, "%sinit", prefix);
-    net->orthogonal = marl__config_is(config, key, "orthogonal");
+    net->init = marl__net_init_of(config, prefix);
     snprintf(key, sizeof key, "%sinit_gain", prefix);
     net->init_gain = (float)marl__config_real(config, key);
     snprintf(key, sizeof key, "%soutput_gain", prefix);
@@ -40,15 +40,16 @@ static marl_status configure(marl__net *net, const marl_config *config, const ch
 
 static void declare(marl__net *net, marl__params *params) {
     int32_t *at = net->params, groups = net->shape.groups, width = net->width;
-    float gain = net->orthogonal ? net->init_gain : MARL__GAIN_DEFAULT;
-    marl__declare_linear(params, "fc1", groups, net->shape.inputs, width, gain, &at[FC1_W], &at[FC1_B]);
+    float gain = net->init_gain;
+    marl__declare_linear_init(params, "fc1", groups, net->shape.inputs, width, net->init, gain, &at[FC1_W],
+                              &at[FC1_B]);
     if (net->recurrent) {
         marl__declare_gru(params, "rnn", groups, width, &at[RNN_W_IH]);
     } else {
-        marl__declare_linear(params, "rnn", groups, width, width, gain, &at[RNN_W_IH], &at[RNN_B_IH]);
+        marl__declare_linear_init(params, "rnn", groups, width, width, net->init, gain, &at[RNN_W_IH], &at[RNN_B_IH]);
     }
-    marl__declare_linear(params, "fc2", groups, width, net->shape.outputs,
-                         net->orthogonal ? net->output_gain : MARL__GAIN_DEFAULT, &at[FC2_W], &at[FC2_B]);
+    marl__declare_linear_init(params, "fc2", groups, width, net->shape.outputs, net->init, net->output_gain,
+                              &at[FC2_W], &at[FC2_B]);
     if (net->layer_norm) {
         at[NORM_W] = marl__params_add(params, "layer_norm.weight", groups, 1, width, 1, MARL__INIT_CONSTANT, 1.0f);
         at[NORM_B] = marl__params_add(params, "layer_norm.bias", groups, 1, width, 1, MARL__INIT_CONSTANT, 0.0f);

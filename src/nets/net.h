@@ -20,7 +20,11 @@ typedef struct marl__net_team {
     int32_t ids, last_actions; /* agents to tell apart, actions to remember: added embeddings; 0: none */
 } marl__net_team;
 
-enum { MARL__NET_PARAMS = 128 };
+enum { MARL__NET_PARAMS = 128, MARL__NET_LAYERS = 16, MARL__NET_WIDTH = 65536 };
+
+/* Initial weights: uniform within 1/sqrt(inputs), as the field's default has it, biases too; orthogonal, or uniform
+ * within gain sqrt(6 / (inputs + outputs)) (Glorot & Bengio 2010), both with biases 0. */
+enum marl__net_init { MARL__NET_DEFAULT, MARL__NET_ORTHOGONAL, MARL__NET_XAVIER };
 
 /* A declared net: the recipe with its settings and where its parameters stand in the table. Plain data. */
 typedef struct marl__net {
@@ -29,10 +33,11 @@ typedef struct marl__net {
     int32_t hidden;       /* H of the memory, 0: none */
     int32_t features;     /* columns of marl__net_values.features */
     int32_t width;        /* of hidden layers */
-    int32_t layer_count;  /* mlp: hidden layers */
-    int32_t widths[16];   /* mlp: of each */
+    int32_t layer_count;  /* mlp, base: hidden layers */
+    int32_t widths[MARL__NET_LAYERS]; /* mlp, base: of each */
     int32_t activation, final_activation;
-    int32_t layer_norm, recurrent, orthogonal;
+    int32_t feature_norm, layer_norm, recurrent;
+    int32_t init;         /* marl__net_init */
     float init_gain, output_gain;
     marl__net_team team;  /* hpn: what it sees */
     int32_t heads, hyper, is_shared, plain; /* hpn: see hpn.c */
@@ -71,6 +76,9 @@ marl_status marl__net_declare(const char *kind, const marl_config *config, const
 marl_status marl__net_declare_for(const char *kind, const marl_config *config, const char *prefix,
                                   marl__net_shape shape, const marl__net_team *team, marl__params *params,
                                   marl__net *out);
+/* The same with a gain of the output layer in place of the one configured: a critic's is 1. 0: as configured. */
+marl_status marl__net_declare_gain(const char *kind, const marl_config *config, const char *prefix,
+                                   marl__net_shape shape, float output_gain, marl__params *params, marl__net *out);
 void marl__net_build(const marl__net *net, marl__graph *graph, int32_t slot, marl__net_values *values);
 
 /* Mixers: from the agents' values to the team's. */
@@ -122,12 +130,22 @@ void marl__qplex_build(const marl__mixer *mixer, marl__graph *graph, int32_t slo
 void marl__qtran_declare(const marl_config *config, const char *prefix, marl__params *params, marl__mixer *mixer);
 int32_t marl__mixer_int(const marl_config *config, const char *prefix, const char *key);
 
-/* Shared by the recipes: a linear layer's parameters with the field's default initialisation, and its node. */
+/* Shared by the recipes: a linear layer's parameters, and its node. gain: of orthogonal and Xavier weights. */
+void marl__declare_linear_init(marl__params *params, const char *name, int32_t groups, int32_t in, int32_t out,
+                               int32_t init, float gain, int32_t *weight, int32_t *bias);
+/* With the field's default initialisation (MARL__GAIN_DEFAULT), or orthogonal. */
 enum { MARL__GAIN_DEFAULT = 0 };
 void marl__declare_linear(marl__params *params, const char *name, int32_t groups, int32_t in, int32_t out,
                           float orthogonal_gain, int32_t *weight, int32_t *bias);
 /* A GRU cell of equal inputs and memory; at: weight_ih, bias_ih, weight_hh, bias_hh. */
 void marl__declare_gru(marl__params *params, const char *name, int32_t groups, int32_t width, int32_t at[4]);
+/* Scale and shift of a layer norm, "name.weight" and "name.bias", at at[0] and at[1]; and its node. */
+void marl__declare_norm(marl__params *params, const char *name, int32_t groups, int32_t cols, int32_t *at);
+marl__val marl__build_norm(marl__graph *graph, int32_t slot, marl__val x, const int32_t *at);
+/* Keys that recipes share: "init", and layers, hidden_dim and hidden_sizes as widths ("128,64", or layers x
+ * hidden_dim where that is empty). */
+int32_t marl__net_init_of(const marl_config *config, const char *prefix);
+marl_status marl__net_widths(marl__net *net, const marl_config *config, const char *prefix);
 marl__val marl__build_linear(marl__graph *graph, int32_t slot, marl__val x, int32_t weight, int32_t bias,
                              int32_t activation);
 int32_t marl__activation_find(const char *name); /* "relu" ... -> marl__unary */

@@ -192,7 +192,7 @@ static marl_status refuse_net_key(const char *key, const char *net) {
 
     for (uint32_t i = 0; i < marl__net_type_count() && used < sizeof owners; i++)
         if (has_key(marl__net_type_at(i), key))
-            used += (size_t)snprintf(owners + used, sizeof owners - used, "%s%s", used ? ", " : "",
+            used += (size_t)snprintf(owners + used, sizeof owners - used, "%s%s", used ? " and " : "",
                                      marl__net_type_at(i)->name);
     return marl__fail(MARL_E_ARGUMENT, "net.%s belongs to net %s, the run uses %s", key, owners, net);
 }

@@ -71,10 +71,10 @@ static marl_status last_host(void *ctx, int32_t unit) {
 }
 
 static const marl__phase phases[] = {
-    {MARL__PHASE_HOST, NULL, first_host, NULL, NULL},
-    {MARL__PHASE_SHARDS, shard_count, NULL, shard_begin, shard_step},
-    {MARL__PHASE_UNITS, unit_count, run_unit, NULL, NULL},
-    {MARL__PHASE_HOST, NULL, last_host, NULL, NULL},
+    {.kind = MARL__PHASE_HOST, .run = first_host},
+    {.kind = MARL__PHASE_SHARDS, .units = shard_count, .shard_begin = shard_begin, .shard_step = shard_step},
+    {.kind = MARL__PHASE_UNITS, .units = unit_count, .run = run_unit},
+    {.kind = MARL__PHASE_HOST, .run = last_host},
 };
 
 static marl__stepper *new_stepper(marl_device *device) {
@@ -214,6 +214,129 @@ START_TEST(test_empty_phases) {
 }
 END_TEST
 
+/* Loops: two nested ones whose counts are data, with shards inside, then a phase that is skipped. A running number
+ * makes the order visible: every unit adds to it what depends on all before. */
+enum { OPEN_OUTER, OPEN_INNER, INNER_SHARDS, CLOSE_INNER, CLOSE_OUTER, SKIPPED, AFTER, LOOP_PHASES };
+
+typedef struct loops {
+    int32_t outer, inner, outer_count, inner_counts[4], skipped, after;
+    _Atomic int32_t steps;
+    uint64_t digest; /* host phases only */
+    uint64_t shard_sums[SHARDS];
+    int32_t left[SHARDS]; /* steps */
+} loops;
+
+static void digest(loops *l, uint64_t x) {
+    l->digest = (l->digest ^ x) * UINT64_C(1099511628211);
+}
+
+static marl_status open_outer(void *ctx, int32_t unit) {
+    loops *l = ctx;
+    l->outer += 1 + unit;
+    l->inner = 0;
+    digest(l, (uint64_t)l->outer);
+    return MARL_OK;
+}
+
+static marl_status open_inner(void *ctx, int32_t unit) {
+    ((loops *)ctx)->inner += 1 + unit;
+    return MARL_OK;
+}
+
+static int32_t all_shards(void *ctx) {
+    (void)ctx;
+    return SHARDS;
+}
+
+static void begin_sum(void *ctx, int32_t shard, int32_t arena) {
+    loops *l = ctx;
+    (void)arena;
+    l->shard_sums[shard] = (uint64_t)(l->outer * 100 + l->inner) * (uint64_t)(shard + 1);
+    l->left[shard] = 1 + (shard + l->inner) % 4; /* uneven */
+}
+
+static int32_t step_sum(void *ctx, int32_t shard, int32_t arena) {
+    loops *l = ctx;
+    (void)arena;
+    l->steps++;
+    l->shard_sums[shard] = l->shard_sums[shard] * 31 + l->digest % 1000;
+    return --l->left[shard] > 0;
+}
+
+static marl_status close_inner(void *ctx, int32_t unit) {
+    loops *l = ctx;
+    for (int32_t s = unit; s < SHARDS; s++) digest(l, l->shard_sums[s]);
+    return MARL_OK;
+}
+
+static int32_t more_inner(void *ctx) {
+    const loops *l = ctx;
+    return l->inner < l->inner_counts[l->outer - 1] ? OPEN_INNER : MARL__NEXT_PHASE;
+}
+
+static marl_status close_outer(void *ctx, int32_t unit) {
+    digest(ctx, 7 + (uint64_t)unit);
+    return MARL_OK;
+}
+
+static int32_t more_outer(void *ctx) {
+    const loops *l = ctx;
+    return l->outer < l->outer_count ? OPEN_OUTER : AFTER;
+}
+
+static marl_status run_skipped(void *ctx, int32_t unit) {
+    ((loops *)ctx)->skipped += 1 + unit;
+    return MARL_OK;
+}
+
+static marl_status run_after(void *ctx, int32_t unit) {
+    ((loops *)ctx)->after += 1 + unit;
+    return MARL_OK;
+}
+
+static const marl__phase loop_phases[LOOP_PHASES] = {
+    [OPEN_OUTER] = {.kind = MARL__PHASE_HOST, .run = open_outer},
+    [OPEN_INNER] = {.kind = MARL__PHASE_HOST, .run = open_inner},
+    [INNER_SHARDS] = {.kind = MARL__PHASE_SHARDS, .units = all_shards, .shard_begin = begin_sum,
+                      .shard_step = step_sum},
+    [CLOSE_INNER] = {.kind = MARL__PHASE_HOST, .run = close_inner, .next = more_inner},
+    [CLOSE_OUTER] = {.kind = MARL__PHASE_HOST, .run = close_outer, .next = more_outer},
+    [SKIPPED] = {.kind = MARL__PHASE_HOST, .run = run_skipped},
+    [AFTER] = {.kind = MARL__PHASE_HOST, .run = run_after},
+};
+
+/* Runs the loops with a stop at every nth question (0: never) and gives how they ended. */
+static loops run_loops(marl_device *device, int32_t n) {
+    marl__stepper *stepper = NULL;
+    loops l = {.outer_count = 3, .inner_counts = {2, 1, 4}, .digest = 1};
+    nth stop = {0, n};
+    int32_t is_done = 0;
+    ck_assert_int_eq(marl__stepper_create(device, loop_phases, LOOP_PHASES, ARENAS, &stepper), MARL_OK);
+    marl__stepper_begin(stepper, &l);
+    while (!is_done)
+        ck_assert_int_eq(marl__stepper_advance(stepper, n ? every_nth : NULL, &stop, &is_done), MARL_OK);
+    if (n) ck_assert_int_eq(stop.asked, 3 * 2 + 7 * 2 + 1 + l.steps); /* once after every unit */
+    marl__stepper_destroy(stepper);
+    return l;
+}
+
+START_TEST(test_loops) {
+    marl_device *one = marl__test_device("cpu", "auto", 1), *some = marl__test_device("cpu", "auto", _i);
+    loops plain = run_loops(one, 0);
+    ck_assert_int_eq(plain.outer, 3);
+    ck_assert_int_eq(plain.inner, 4);
+    ck_assert_int_eq(plain.skipped, 0);
+    ck_assert_int_eq(plain.after, 1);
+    ck_assert_int_ge(plain.steps, 7 * SHARDS);
+    for (int32_t n = 0; n <= 12; n++) {
+        loops l = run_loops(some, n);
+        ck_assert(l.digest == plain.digest && l.steps == plain.steps && l.outer == 3 && l.after == 1 && !l.skipped);
+    }
+    marl_device_close(one);
+    marl_device_close(some);
+}
+END_TEST
+
 Suite *marl__suite_algos_phases(void) {
     Suite *suite = suite_create("algos/phases");
     TCase *tests = tcase_create("phases");
@@ -223,6 +346,7 @@ Suite *marl__suite_algos_phases(void) {
     tcase_add_test(tests, test_failure_ends_the_step);
     tcase_add_test(tests, test_begun_again);
     tcase_add_test(tests, test_empty_phases);
+    tcase_add_loop_test(tests, test_loops, 1, 5);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -42,7 +42,7 @@ enum { SHAPE_COUNT = sizeof shapes / sizeof shapes[0] };
 
 /* Numbers of columns of a leaf. */
 typedef enum dim { DIM_1, DIM_3, DIM_A, DIM_B, DIM_3A, DIM_AGENTS, DIM_AGENTS_B, DIM_BLOCKS_A,
-                   DIM_ENTITIES } dim;
+                   DIM_ENTITIES, DIM_2 } dim;
 
 /* Entities stand in columns 1 to one before the last. */
 enum { ENTITY_COUNT = 4 };
@@ -54,15 +54,16 @@ enum { WEIGHT = 100, VECTOR };
  * absent entities, whose A columns are 0. */
 typedef enum fill { REAL, POSITIVE, FLAG, RARE, INDEX, ENTITIES } fill;
 
-/* Leaves without a derivative by definition, and those from which tangents flow though no gradient flows back. */
-enum { CONSTANT = 1, FORWARD };
+/* Leaves without a derivative by definition, those from which tangents flow though no gradient flows back, and those to
+ * which gradients flow though nothing asks for tangents. */
+enum { CONSTANT = 1, FORWARD, BACKWARD };
 
 typedef struct leaf_spec {
     const char *name; /* NULL: an absent optional input */
     int32_t space;
     dim cols, rows;   /* rows: of parameters */
     fill fill;
-    int32_t is_constant; /* 0: gradients flow to it and tangents from it; CONSTANT or FORWARD */
+    int32_t is_constant; /* 0: gradients flow to it and tangents from it; CONSTANT, FORWARD or BACKWARD */
 } leaf_spec;
 
 enum { MAX_LEAVES = MARL__MAX_IN };
@@ -106,6 +107,7 @@ static int32_t dim_of(const shape *s, dim d) {
     case DIM_AGENTS_B: return s->agents * s->B;
     case DIM_BLOCKS_A: return s->groups * s->A;
     case DIM_ENTITIES: return 1 + ENTITY_COUNT * s->A + 1;
+    case DIM_2: return 2;
     default: return 1;
     }
 }
@@ -448,6 +450,145 @@ static void ref_td_loss(const world *w, double *out) {
     }
 }
 
+/* Log-probability of column c; masked logits have none of the mass. */
+static double log_p(const world *w, int32_t row, int32_t c) {
+    double sum = 0;
+    for (int32_t k = 0; k < w->leaves[0].cols; k++)
+        if (!has(w, 1) || at(w, 1, row, k) != 0) sum += exp(at(w, 0, row, k));
+    return at(w, 0, row, c) - log(sum);
+}
+
+/* With a mask the builder multiplies by it: what is masked is about -1e10, from which no difference can be taken. */
+static void ref_categorical(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < w->out_cols; c++)
+            out[row * w->out_cols + c] = !has(w, 1) || at(w, 1, row, c) != 0 ? log_p(w, row, c) : 0;
+}
+
+static void ref_entropy(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++) {
+        out[row] = 0;
+        for (int32_t c = 0; c < w->leaves[0].cols; c++)
+            if (!has(w, 1) || at(w, 1, row, c) != 0) out[row] -= exp(log_p(w, row, c)) * log_p(w, row, c);
+    }
+}
+
+static void ref_param_row(const world *w, double *out) {
+    for (int32_t c = 0; c < w->out_cols; c++) {
+        double v = at(w, 0, c, 0);
+        out[c] = w->c->kind == 0 ? v : w->c->kind == 1 ? exp(v) : (double)0.75f / (1 + exp(-v / 2));
+    }
+}
+
+static const double log_two_pi = 1.8378770664093454836;
+
+static void ref_gaussian(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < w->out_cols; c++) {
+            double s = at(w, 1, 0, c), z = (at(w, 2, row, c) - at(w, 0, row, c)) / s;
+            out[row * w->out_cols + c] = -z * z / 2 - log(s) - log_two_pi / 2;
+        }
+}
+
+static void ref_gaussian_entropy(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++) {
+        out[row] = 0;
+        for (int32_t c = 0; c < w->leaves[0].cols; c++) out[row] += (1 + log_two_pi) / 2 + log(at(w, 1, 0, c));
+    }
+}
+
+static void ref_categorical_kl(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++) {
+        out[row] = 0;
+        for (int32_t c = 0; c < w->leaves[0].cols; c++) {
+            double p = exp(at(w, 0, row, c)), d = at(w, 1, row, c) - at(w, 0, row, c);
+            out[row] += (w->c->kind == MARL__KL_EXACT ? p : 1) * (expm1(d) - d);
+        }
+    }
+}
+
+static void ref_gaussian_kl(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++) {
+        out[row] = 0;
+        for (int32_t c = 0; c < w->leaves[0].cols; c++) {
+            double s0 = at(w, 1, 0, c), s = at(w, 3, 0, c), away = at(w, 0, row, c) - at(w, 2, row, c);
+            out[row] += log(s / s0) + (s0 * s0 + away * away) / (2 * s * s) - 0.5;
+        }
+    }
+}
+
+/* As its definition reads: diag(p) - p p^T, or G^T G with G = I - 1 p^T less the columns of masked logits. */
+static double fisher_column(const world *w, int32_t row, int32_t c) {
+    double sum = 0, p = exp(at(w, 1, row, c));
+    if (has(w, 2) && at(w, 2, row, c) == 0) return 0;
+    for (int32_t a = 0; a < w->out_cols; a++) {
+        double moved = 0;
+        if (w->c->kind == MARL__FISHER_EXACT) sum += p * ((a == c) - exp(at(w, 1, row, a))) * at(w, 0, row, a);
+        if (w->c->kind == MARL__FISHER_EXACT) continue;
+        for (int32_t j = 0; j < w->out_cols; j++)
+            if (!has(w, 2) || at(w, 2, row, j) != 0) moved += ((a == j) - exp(at(w, 1, row, j))) * at(w, 0, row, j);
+        sum += ((a == c) - p) * moved;
+    }
+    return sum;
+}
+
+static void ref_fisher_rows(const world *w, double *out) {
+    for (int32_t row = 0; row < w->out_rows; row++)
+        for (int32_t c = 0; c < w->out_cols; c++) {
+            double s = at(w, 1, w->c->kind < MARL__FISHER_MEAN ? row : 0, c), v = at(w, 0, row, c);
+            double f = w->c->kind == MARL__FISHER_MEAN ? v / (s * s) : 2 * v / (s * s);
+            if (w->c->kind < MARL__FISHER_MEAN) f = fisher_column(w, row, c);
+            out[row * w->out_cols + c] = at(w, 3, 0, 0) * f;
+        }
+}
+
+/* kind: that of the surrogate, and of the aggregation times 4. */
+static double ref_ratio(const world *w, int32_t row) {
+    int32_t dims = w->leaves[0].cols, kind = w->c->kind % 4, is_mean = w->c->kind / 4 == MARL__RATIO_MEAN;
+    double sum = 0;
+    for (int32_t c = 0; c < dims; c++) {
+        double d = at(w, 0, row, c) - (has(w, 1) ? at(w, 1, row, c) : 0);
+        sum += is_mean ? exp(d) / dims : d;
+    }
+    return kind == MARL__SURROGATE_LOG || is_mean ? sum : exp(sum);
+}
+
+static void ref_policy_loss(const world *w, double *out) {
+    double clip = at(w, 6, 0, 0), scale = at(w, 6, 0, 1), coefficient = at(w, 6, 0, 2);
+    for (int32_t k = 0; k < 5; k++) out[k] = 0;
+    for (int32_t row = 0; row < w->leaves[0].rows; row++) {
+        double r = ref_ratio(w, row), a = at(w, 2, row, 0), weight = scale * at(w, 4, row, 0);
+        double in_range = fmin(fmax(r, 1 - clip), 1 + clip);
+        double s = w->c->kind % 4 == MARL__SURROGATE_CLIPPED ? fmin(r * a, in_range * a) : r * a;
+        out[1] -= weight * s * (has(w, 3) ? at(w, 3, row, 0) : 1);
+        out[2] += weight * (has(w, 5) ? at(w, 5, row, 0) : 0);
+        out[3] += weight * (r != in_range);
+        out[4] += weight * r;
+    }
+    out[0] = out[1] - coefficient * out[2];
+}
+
+enum { HUBER_PERCENT = 40 };
+
+static double ref_error(const world *w, double e) {
+    double delta = (double)(HUBER_PERCENT / 100.0f);
+    return w->c->kind && fabs(e) > delta ? delta * (fabs(e) - delta / 2) : e * e / 2;
+}
+
+static void ref_value_loss(const world *w, double *out) {
+    double clip = at(w, 4, 0, 0), scale = at(w, 4, 0, 1);
+    for (int32_t k = 0; k < 5; k++) out[k] = 0;
+    for (int32_t row = 0; row < w->leaves[0].rows; row++) {
+        double v = at(w, 0, row, 0), y = at(w, 2, row, 0), weight = scale * at(w, 3, row, 0);
+        double old = has(w, 1) ? at(w, 1, row, 0) : v, near = old + fmin(fmax(v - old, -clip), clip);
+        out[0] += weight * fmax(ref_error(w, y - v), ref_error(w, y - near));
+        out[1] += weight * fabs(y - v);
+        out[2] += weight * v;
+        out[3] += weight * y;
+        out[4] += weight * (fabs(v - old) > clip);
+    }
+}
+
 /* Builders -------------------------------------------------------------------------------------------------------- */
 
 /* Three heads; numbers of their own for each column, or one a head. */
@@ -517,6 +658,40 @@ static marl__val build_by_agent(marl__graph *g, const marl__val *in, const op_ca
     return marl__by_agent(g, values, self->kind, choice);
 }
 
+static marl__val build_entropy(marl__graph *g, const marl__val *in, const op_case *self, const shape *s) {
+    marl__val entropy = -1;
+    (void)self;
+    (void)s;
+    marl__categorical(g, in[0], in[1], &entropy);
+    return entropy;
+}
+
+static marl__val build_gaussian_entropy(marl__graph *g, const marl__val *in, const op_case *self, const shape *s) {
+    marl__val entropy = -1;
+    (void)self;
+    (void)s;
+    marl__gaussian(g, in[0], in[1], in[2], &entropy);
+    return entropy;
+}
+
+static marl__val build_policy_loss(marl__graph *g, const marl__val *in, const op_case *self, const shape *s) {
+    const marl__policy_terms terms = {in[0], in[1], in[2], in[3], in[4], in[5], in[6]};
+    (void)s;
+    return marl__policy_loss(g, self->kind % 4, self->kind / 4, &terms);
+}
+
+BUILD(build_categorical, marl__categorical(g, in[0], -1, NULL))
+BUILD(build_masked, marl__binary(g, MARL__MUL, marl__categorical(g, in[0], in[1], NULL), in[1]))
+BUILD(build_param_row, self->kind == 0   ? marl__param_row(g, in[0])
+                       : self->kind == 1 ? marl__sigma(g, in[0], MARL__SIGMA_EXP, 0.0f, 0.0f)
+                                         : marl__sigma(g, in[0], MARL__SIGMA_SIGMOID, 2.0f, 0.75f))
+BUILD(build_gaussian, marl__gaussian(g, in[0], in[1], in[2], NULL))
+BUILD(build_categorical_kl, marl__categorical_kl(g, self->kind, in[0], in[1]))
+BUILD(build_gaussian_kl, marl__gaussian_kl(g, in[0], in[1], in[2], in[3]))
+BUILD(build_fisher_rows, marl__fisher_rows(g, self->kind, in[0], in[1], in[2], in[3]))
+BUILD(build_value_loss, marl__value_loss(g, in[0], in[1], in[2], in[3], in[4],
+                                         self->kind ? HUBER_PERCENT / 100.0f : 0.0f))
+
 /* The table ------------------------------------------------------------------------------------------------------- */
 
 #define X(cols) {"x", MARL__AGENT, cols, DIM_1, REAL, 0}
@@ -538,6 +713,23 @@ static marl__val build_by_agent(marl__graph *g, const marl__val *in, const op_ca
     {label, build_td_target, ref_td_target, kind, 0,                                               \
      {{"q", space, DIM_1, DIM_1, REAL, 1}, {"reward", space, DIM_1, DIM_1, REAL, 1},               \
       {"terminated", space, DIM_1, DIM_1, RARE, 1}, {"mask", space, DIM_1, DIM_1, FLAG, 1}}}
+#define FIXED(name, cols, fill) {name, MARL__AGENT, cols, DIM_1, fill, CONSTANT}
+#define FIXED_ROW(name, cols) {name, MARL__ONE, cols, DIM_1, POSITIVE, CONSTANT}
+#define BACK(name, cols) {name, MARL__AGENT, cols, DIM_1, REAL, BACKWARD}
+#define SIGMA(cols) {"sigma", MARL__ONE, cols, DIM_1, POSITIVE, 0}
+#define FISHER(label, kind, space, dist, mask)                         \
+    {label, build_fisher_rows, ref_fisher_rows, kind, 0,               \
+     {{"tangent", space, DIM_B, DIM_1, REAL, CONSTANT}, dist, mask, FIXED_ROW("scale", DIM_1)}}
+#define POLICY(label, kind, recorded, factor, entropy)                                                         \
+    {label, build_policy_loss, ref_policy_loss, kind, 1,                                                       \
+     {BACK("logp", DIM_A), recorded, FIXED("advantage", DIM_1, REAL), factor, FIXED("weight", DIM_1, FLAG),    \
+      entropy, FIXED_ROW("scalars", DIM_3)}}
+#define RECORDED FIXED("recorded", DIM_A, REAL)
+#define FACTOR FIXED("factor", DIM_1, POSITIVE)
+#define VALUE(label, kind, recorded)                                                                \
+    {label, build_value_loss, ref_value_loss, kind, 1,                                              \
+     {BACK("value", DIM_1), recorded, FIXED("target", DIM_1, REAL), FIXED("weight", DIM_1, FLAG),   \
+      FIXED_ROW("scalars", DIM_2)}}
 
 static const op_case cases[] = {
     LINEAR("linear", MARL__IDENTITY),
@@ -626,6 +818,37 @@ static const op_case cases[] = {
     {"td_loss", build_td_loss, ref_td_loss, 0, 1,
      {IN("q", MARL__TEAM, DIM_1), {"target", MARL__TEAM, DIM_1, DIM_1, REAL, 1},
       {"mask", MARL__TEAM, DIM_1, DIM_1, FLAG, 1}, {"scale", MARL__ONE, DIM_1, DIM_1, POSITIVE, 1}}},
+    {"categorical", build_categorical, ref_categorical, 0, 0, {X(DIM_B)}},
+    {"categorical with mask", build_masked, ref_categorical, 0, 0, {X(DIM_B), FIXED("mask", DIM_B, FLAG)}},
+    {"categorical entropy", build_entropy, ref_entropy, 0, 0, {X(DIM_B)}},
+    {"categorical entropy with mask", build_entropy, ref_entropy, 0, 0, {X(DIM_B), FIXED("mask", DIM_B, FLAG)}},
+    {"param_row", build_param_row, ref_param_row, 0, 0, {{"p", VECTOR, DIM_1, DIM_B, REAL, 0}}},
+    {"sigma exp", build_param_row, ref_param_row, 1, 0, {{"p", VECTOR, DIM_1, DIM_A, REAL, 0}}},
+    {"sigma sigmoid", build_param_row, ref_param_row, 2, 0, {{"p", VECTOR, DIM_1, DIM_A, REAL, 0}}},
+    {"gaussian", build_gaussian, ref_gaussian, 0, 0, {X(DIM_A), SIGMA(DIM_A), FIXED("action", DIM_A, REAL)}},
+    {"gaussian entropy", build_gaussian_entropy, ref_gaussian_entropy, 0, 0,
+     {X(DIM_A), SIGMA(DIM_A), FIXED("action", DIM_A, REAL)}},
+    {"categorical_kl", build_categorical_kl, ref_categorical_kl, MARL__KL_EXACT, 0,
+     {FIXED("old", DIM_B, REAL), BACK("now", DIM_B)}},
+    {"categorical_kl unweighted", build_categorical_kl, ref_categorical_kl, MARL__KL_UNWEIGHTED, 0,
+     {FIXED("old", DIM_B, REAL), BACK("now", DIM_B)}},
+    {"gaussian_kl", build_gaussian_kl, ref_gaussian_kl, 0, 0,
+     {FIXED("old mean", DIM_A, REAL), FIXED_ROW("old sigma", DIM_A), BACK("mean", DIM_A),
+      {"sigma", MARL__ONE, DIM_A, DIM_1, POSITIVE, BACKWARD}}},
+    FISHER("fisher exact", MARL__FISHER_EXACT, MARL__AGENT, FIXED("logp", DIM_B, REAL), ABSENT),
+    FISHER("fisher unweighted", MARL__FISHER_UNWEIGHTED, MARL__AGENT, FIXED("logp", DIM_B, REAL), ABSENT),
+    FISHER("fisher unweighted with mask", MARL__FISHER_UNWEIGHTED, MARL__AGENT, FIXED("logp", DIM_B, REAL),
+           FIXED("mask", DIM_B, FLAG)),
+    FISHER("fisher of a mean", MARL__FISHER_MEAN, MARL__AGENT, FIXED_ROW("sigma", DIM_B), ABSENT),
+    FISHER("fisher of sigma", MARL__FISHER_SIGMA, MARL__ONE, FIXED_ROW("sigma", DIM_B), ABSENT),
+    POLICY("policy_loss clipped", MARL__SURROGATE_CLIPPED, RECORDED, FACTOR, BACK("entropy", DIM_1)),
+    POLICY("policy_loss clipped mean", MARL__SURROGATE_CLIPPED + 4 * MARL__RATIO_MEAN, RECORDED, ABSENT, ABSENT),
+    POLICY("policy_loss ratio", MARL__SURROGATE_RATIO, RECORDED, FACTOR, ABSENT),
+    POLICY("policy_loss ratio mean", MARL__SURROGATE_RATIO + 4 * MARL__RATIO_MEAN, RECORDED, FACTOR, ABSENT),
+    POLICY("policy_loss log", MARL__SURROGATE_LOG, ABSENT, ABSENT, BACK("entropy", DIM_1)),
+    VALUE("value_loss", 0, FIXED("recorded", DIM_1, REAL)),
+    VALUE("value_loss huber", 1, FIXED("recorded", DIM_1, REAL)),
+    VALUE("value_loss huber without clip", 1, ABSENT),
 };
 enum { CASE_COUNT = sizeof cases / sizeof cases[0] };
 

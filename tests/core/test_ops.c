@@ -46,9 +46,13 @@ static void leave_out_entities(const shape *s, leaf *l) {
                 l->x[(size_t)row * (size_t)l->cols + (size_t)(1 + e * s->A + c)] = 0;
 }
 
-static int wants_grad(const leaf_spec *spec) { return spec->name && !spec->is_constant; }
+static int wants_grad(const leaf_spec *spec) {
+    return spec->name && (!spec->is_constant || spec->is_constant == BACKWARD);
+}
 
-static int can_move(const leaf_spec *spec) { return spec->name && spec->is_constant != CONSTANT; }
+static int can_move(const leaf_spec *spec) {
+    return spec->name && spec->is_constant != CONSTANT && spec->is_constant != BACKWARD;
+}
 
 /* relu's kink is no place for differences: entities that come near it are moved away. */
 static void leave_kinks(world *w) {

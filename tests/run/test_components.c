@@ -111,7 +111,8 @@ START_TEST(the_key_net) {
 }
 END_TEST
 
-/* In a run nets share their keys by name, so a key must be the same thing in all of them. */
+/* In a run nets share their keys by name, so a key must be the same thing in all of them; its default is that of the
+ * algorithm's own net. */
 START_TEST(keys_of_equal_name_are_equal) {
     for (uint32_t a = 0; a < marl__net_type_count(); a++)
         for (uint32_t b = 0; b < a; b++) {
@@ -120,7 +121,8 @@ START_TEST(keys_of_equal_name_are_equal) {
                 for (uint32_t k = 0; k < second->count; k++) {
                     if (strcmp(first->keys[i].name, second->keys[k].name) != 0) continue;
                     ck_assert_int_eq(first->keys[i].type, second->keys[k].type);
-                    ck_assert_str_eq(first->keys[i].initial, second->keys[k].initial);
+                    ck_assert_str_eq(first->keys[i].choices ? first->keys[i].choices : "",
+                                     second->keys[k].choices ? second->keys[k].choices : "");
                     ck_assert_double_eq(first->keys[i].minimum, second->keys[k].minimum);
                     ck_assert_double_eq(first->keys[i].maximum, second->keys[k].maximum);
                 }
@@ -203,12 +205,12 @@ START_TEST(keys_of_other_nets) {
 
     ck_assert_int_eq(marl_config_set(config, "net.layers", "3"), MARL_OK);
     ck_assert_int_eq(marl__run_config_check(config), MARL_E_ARGUMENT);
-    ck_assert_str_eq(marl_last_error(), "net.layers belongs to net mlp, the run uses gru");
+    ck_assert_str_eq(marl_last_error(), "net.layers belongs to net mlp and base, the run uses gru");
     ck_assert_int_eq(marl_config_set(config, "net", "mlp"), MARL_OK);
     ck_assert_int_eq(marl__run_config_check(config), MARL_OK);
     ck_assert_int_eq(marl_config_set(config, "net.recurrent", "0"), MARL_OK);
     ck_assert_int_eq(marl__run_config_check(config), MARL_E_ARGUMENT);
-    ck_assert_str_eq(marl_last_error(), "net.recurrent belongs to net gru, the run uses mlp");
+    ck_assert_str_eq(marl_last_error(), "net.recurrent belongs to net gru and base, the run uses mlp");
     marl_config_destroy(config);
 
     /* Every key of a config read back is set, at its default where nobody chose: that is no offence. */

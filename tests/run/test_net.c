@@ -37,7 +37,8 @@ static const char *const gru[] = {"net/gru", "hidden_dim", "11", NULL};
 static const char *const norm_gru[] = {"net/gru", "hidden_dim", "11", "layer_norm", "1", NULL};
 static const char *const forward_gru[] = {"net/gru", "hidden_dim", "11", "recurrent", "0", NULL};
 static const char *const mlp[] = {"net/mlp", "hidden_sizes", "11,7", "activation", "tanh", NULL};
-static const char *const *const kinds[] = {gru, norm_gru, forward_gru, mlp};
+static const char *const base[] = {"net/base", "hidden_sizes", "11", "recurrent", "1", NULL};
+static const char *const *const kinds[] = {gru, norm_gru, forward_gru, mlp, base};
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
 static marl_net *create_on(marl_device *own, const char *const *keys, int seed) {
@@ -114,14 +115,31 @@ static void gru_cell(const marl_net *net, const double *x, double *h) {
     }
 }
 
-static void normalise(const marl_net *net, double *x) {
-    double *scale = param(net, "layer_norm.weight"), *shift = param(net, "layer_norm.bias"), mean = 0, square = 0;
+static void normalise(const marl_net *net, const char *name, int count, double *x) {
+    char weight[32], bias[32];
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    snprintf(bias, sizeof bias, "%s.bias", name);
+    double *scale = param(net, weight), *shift = param(net, bias), mean = 0, square = 0;
 
-    for (int k = 0; k < H; k++) mean += x[k] / H;
-    for (int k = 0; k < H; k++) square += (x[k] - mean) * (x[k] - mean) / H;
-    for (int k = 0; k < H; k++) x[k] = (x[k] - mean) / sqrt(square + 1e-5) * scale[k] + shift[k];
+    for (int k = 0; k < count; k++) mean += x[k] / count;
+    for (int k = 0; k < count; k++) square += (x[k] - mean) * (x[k] - mean) / count;
+    for (int k = 0; k < count; k++) x[k] = (x[k] - mean) / sqrt(square + 1e-5) * scale[k] + shift[k];
     free(scale);
     free(shift);
+}
+
+static void base_reference(const marl_net *net, const double *x, double *h, double *y) {
+    double a[MOST], b[MOST];
+
+    memcpy(b, x, I * sizeof *b);
+    normalise(net, "feature_norm", I, b);
+    linear(net, "fc1", "", I, H, b, a);
+    for (int k = 0; k < H; k++) a[k] = a[k] > 0 ? a[k] : 0;
+    normalise(net, "norm1", H, a);
+    gru_cell(net, a, h);
+    memcpy(b, h, H * sizeof *b);
+    normalise(net, "rnn_norm", H, b);
+    linear(net, "out", "", H, Y, b, y);
 }
 
 /* h: the row's hidden state, renewed. */
@@ -136,6 +154,10 @@ static void reference(const marl_net *net, int kind, const double *x, double *h,
         linear(net, "fc3", "", 7, Y, b, y);
         return;
     }
+    if (kinds[kind] == base) {
+        base_reference(net, x, h, y);
+        return;
+    }
     linear(net, "fc1", "", I, H, x, a);
     for (int k = 0; k < H; k++) a[k] = a[k] > 0 ? a[k] : 0;
     if (kinds[kind] == forward_gru) {
@@ -145,7 +167,7 @@ static void reference(const marl_net *net, int kind, const double *x, double *h,
         gru_cell(net, a, h);
         memcpy(b, h, H * sizeof *b);
     }
-    if (kinds[kind] == norm_gru) normalise(net, b);
+    if (kinds[kind] == norm_gru) normalise(net, "layer_norm", H, b);
     linear(net, "fc2", "", H, Y, b, y);
 }
 
@@ -153,9 +175,9 @@ START_TEST(forward_is_the_network) {
     marl_net *net = create(kinds[_i], 3);
     float inputs[B * I], hidden[B * H] = {0}, outputs[B * Y];
     double expected_hidden[B][H] = {{0}};
-    int has_memory = kinds[_i] == gru || kinds[_i] == norm_gru;
+    int has_memory = kinds[_i] == gru || kinds[_i] == norm_gru || kinds[_i] == base;
 
-    ck_assert_str_eq(marl_net_kind(net), kinds[_i] == mlp ? "mlp" : "gru");
+    ck_assert_str_eq(marl_net_kind(net), kinds[_i][0] + strlen("net/"));
     ck_assert_uint_eq(marl_net_hidden_size(net), has_memory ? H : 0);
     for (int tick = 0; tick < 4; tick++) {
         fill(inputs, B * I, tick);

@@ -302,6 +302,35 @@ static int kernel_name(const char *recorded, char *out, size_t bytes, int32_t *c
     return 1;
 }
 
+/* Places of a stack are numbered with those that have no parameters; matrices are layers, vectors their norms. */
+static void stack_name(const marl__golden *golden, const char *prefix, const char *name, char *out, size_t bytes) {
+    int place = atoi(name + strlen("mlp.fc.")), layer = 0, is_layer = 0;
+    char array[160];
+    for (int p = 0; p <= place; p++) {
+        snprintf(array, sizeof array, "%smlp.fc.%d.weight", prefix, p);
+        is_layer = marl__golden_shape(golden, array, 1) > 0;
+        layer += is_layer;
+    }
+    snprintf(out, bytes, "%s%d%s", is_layer ? "fc" : "norm", layer, strrchr(name, '.'));
+}
+
+void marl__golden_base_name(const marl__golden *golden, const char *prefix, const char *name, char *out, size_t bytes) {
+    static const struct { const char *theirs, *ours; } words[] = {
+        {"rnn.rnn.weight_ih_l0", "rnn.weight_ih"}, {"rnn.rnn.weight_hh_l0", "rnn.weight_hh"},
+        {"rnn.rnn.bias_ih_l0", "rnn.bias_ih"},     {"rnn.rnn.bias_hh_l0", "rnn.bias_hh"},
+        {"rnn.norm.weight", "rnn_norm.weight"},    {"rnn.norm.bias", "rnn_norm.bias"}};
+    static const char *const heads[] = {"act.action_out.linear.", "act.action_out.fc_mean.", "v_out."};
+    if (!strncmp(name, "mlp.fc.", 7)) {
+        stack_name(golden, prefix, name, out, bytes);
+        return;
+    }
+    snprintf(out, bytes, "%s", name);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (!strcmp(words[i].theirs, name)) snprintf(out, bytes, "%s", words[i].ours);
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+        if (!strncmp(name, heads[i], strlen(heads[i]))) snprintf(out, bytes, "out.%s", name + strlen(heads[i]));
+}
+
 void marl__golden_param_name(const marl__params *params, const char *recorded_name, char *out, size_t bytes,
                              int32_t *is_target, int32_t *copy) {
     static const struct { const char *theirs, *ours; } names[] = {

@@ -65,7 +65,7 @@ void marl__golden_leave_out(marl__golden *golden, const char *array);
 /* At the end: a result (out, loss, grad, grad_in, after) that nothing was compared with is a fault. */
 void marl__golden_finish(marl__golden *golden);
 
-/* Families (golden_nets.c, golden_value.c). */
+/* Families (golden_nets.c, golden_returns.c, golden_value.c). */
 typedef struct marl__golden_family {
     const char *name;
     /* Why a case is not run, by a rule on its dims and hyperparameters; NULL: it is. */
@@ -83,6 +83,12 @@ void marl__golden_qmix_mixer(marl__golden *golden, marl_device *device, int32_t 
 void marl__golden_qplex_mixer(marl__golden *golden, marl_device *device, int32_t shard_rows);
 void marl__golden_td_targets(marl__golden *golden, marl_device *device, int32_t shard_rows);
 const char *marl__golden_mlp_skip(const marl__golden *golden);
+void marl__golden_mlp_base(marl__golden *golden, marl_device *device, int32_t shard_rows);
+const char *marl__golden_mlp_base_skip(const marl__golden *golden);
+
+/* Host passes of on-policy learners. */
+void marl__golden_gae_returns(marl__golden *golden, marl_device *device, int32_t shard_rows);
+void marl__golden_value_norm(marl__golden *golden, marl_device *device, int32_t shard_rows);
 
 /* Learning steps in the form of PyMARL2 and of EPyMARL. */
 void marl__golden_q_step(marl__golden *golden, marl_device *device, int32_t shard_rows);
@@ -96,6 +102,10 @@ const char *marl__golden_one_step_skip(const marl__golden *golden);
 
 /* Whether an episode of the case was cut off before the longest one ended. */
 int marl__golden_is_cut_short(const marl__golden *golden);
+/* Parameter of net kind base for a recorded one behind its owner's name: "mlp.fc.3.weight" of "agent0.base." is
+ * "fc2.weight", "rnn.rnn.bias_hh_l0" is "rnn.bias_hh", "act.action_out.linear.bias" is "out.bias". prefix: what stands
+ * before the name in the arrays, "param.agent0.base.". A name it does not know is given back. */
+void marl__golden_base_name(const marl__golden *golden, const char *prefix, const char *name, char *out, size_t bytes);
 /* Name of one of our parameters for a recorded one, which is the same where params has it, or another spelling:
  * "target_mixer.V.2.bias" -> "mixer.hyper_b2.2.bias" of qmix. Whether it belongs to the target net; *copy: which one,
  * where ours holds those of every agent ("agent.agents.1.fc1.bias") or kernel ("key_extractors.1.0.bias"), else -1. */

@@ -28,7 +28,10 @@ static const marl__param *find_param(rig *r, const char *array, size_t *count, s
     const char *recorded = strchr(array, '.') + 1;
     int32_t is_target = 0;
     *count = marl__golden_count(r->golden, array);
-    if (!strncmp(recorded, "net.mlp.", 8)) {
+    if (!strcmp(marl_config_component(r->config), "net/base")) {
+        marl__golden_base_name(r->golden, "param.net.", recorded + strlen("net."), name, sizeof name);
+        recorded = name;
+    } else if (!strncmp(recorded, "net.mlp.", 8)) {
         layer_name(r, recorded, name, sizeof name);
         recorded = name;
     }
@@ -56,7 +59,8 @@ static void read_params(rig *r) {
         set += count;
     }
     for (int32_t i = 0; i < r->params->count; i++) all += r->params->list[i].count;
-    if (set != all) marl__golden_fault(r->golden, "%zu numbers of parameters recorded, the net has %zu", set, all);
+    if (set + r->unset != all)
+        marl__golden_fault(r->golden, "%zu numbers of parameters recorded, the net has %zu", set, all - r->unset);
 }
 
 static void compare_gradients(rig *r) {
@@ -81,16 +85,48 @@ const char *marl__golden_mlp_skip(const marl__golden *golden) {
     return slope > 0.0099999 && slope < 0.0100001 ? NULL : "leaky_relu is built with slope 0.01 only";
 }
 
-static void set_mlp(rig *r, int32_t layers) {
+/* hidden_sizes from elements first, first + 1, ... of a list among the dims. */
+static void set_sizes(rig *r, const char *list, int32_t first, int32_t layers) {
     char sizes[256] = "";
     size_t used = 0;
-    for (int32_t i = 1; i <= layers && used < sizeof sizes; i++)
-        used += (size_t)snprintf(sizes + used, sizeof sizes - used, "%s%d", i > 1 ? "," : "",
-                                 (int)marl__golden_dim_at(r->golden, "sizes", i, 0));
+    for (int32_t i = first; i < first + layers && used < sizeof sizes; i++)
+        used += (size_t)snprintf(sizes + used, sizeof sizes - used, "%s%d", i > first ? "," : "",
+                                 (int)marl__golden_dim_at(r->golden, list, i, 0));
     set_int(r, "layers", layers);
     set_text(r, "hidden_sizes", sizes);
+}
+
+static void set_mlp(rig *r, int32_t layers) {
+    set_sizes(r, "sizes", 1, layers);
     set_text(r, "activation", marl__golden_word(r->golden, "activation", "relu"));
     set_text(r, "final_activation", marl__golden_word(r->golden, "final_activation", "identity"));
+}
+
+/* A net whose layers are declared: x and a seed of `cols` in, the output (or what the output layer is given) and the
+ * gradients compared. */
+static void run_layers(rig *r, const marl__net *net, int32_t cols, int32_t is_base) {
+    marl__golden *golden = r->golden;
+    open_slot(r);
+    marl__val x = marl__input(r->graph, "x", MARL__TEAM, net->shape.inputs, MARL__F32);
+    marl__val seed = marl__input(r->graph, "seed", MARL__TEAM, cols, MARL__F32);
+    marl__want_grad(r->graph, x);
+    marl__net_values values = {.x = x, .h0 = -1, .reset = -1};
+    marl__net_build(net, r->graph, r->slot, &values);
+    marl__val out = is_base ? values.features : values.out;
+    marl__graph_vjp(r->graph, &out, &seed, 1);
+    marl__keep(r->graph, out, "y");
+    marl__keep(r->graph, marl__gradient(r->graph, x), "dx");
+    if (golden->fault[0]) return;
+    read_params(r);
+    if (!make_ready(r)) return;
+    feed(r, x, "in.x");
+    const float *weights = feed(r, seed, "in.loss_weight");
+    marl__exec_run(r->exec, 0);
+    double loss = weighted_sum(r, out, weights);
+    compare_value(r, out, "out.y");
+    compare_value(r, marl__gradient(r->graph, x), "grad_in.x");
+    marl__golden_compare(golden, "loss.total", &loss, 1, NULL);
+    compare_gradients(r);
 }
 
 void marl__golden_mlp(marl__golden *golden, marl_device *device, int32_t shard_rows) {
@@ -106,26 +142,38 @@ void marl__golden_mlp(marl__golden *golden, marl_device *device, int32_t shard_r
     set_mlp(r, layers);
     if (golden->fault[0]) goto done;
     if (!marl__golden_ok(golden, marl__net_declare("mlp", r->config, "", shape, r->params, &net))) goto done;
-    open_slot(r);
-    marl__val x = marl__input(r->graph, "x", MARL__TEAM, shape.inputs, MARL__F32);
-    marl__val seed = marl__input(r->graph, "seed", MARL__TEAM, shape.outputs, MARL__F32);
-    marl__want_grad(r->graph, x);
-    marl__net_values values = {.x = x, .h0 = -1, .reset = -1};
-    marl__net_build(&net, r->graph, r->slot, &values);
-    marl__graph_vjp(r->graph, &values.out, &seed, 1);
-    marl__keep(r->graph, values.out, "y");
-    marl__keep(r->graph, marl__gradient(r->graph, x), "dx");
+    run_layers(r, &net, shape.outputs, 0);
+done:
+    if (r) rig_close(r);
+    free(r);
+}
+
+/* ---- mlp_base ---- */
+
+const char *marl__golden_mlp_base_skip(const marl__golden *golden) {
+    double eps = marl__golden_real(golden, "layer_norm_eps", 1e-5);
+    if (marl__activation_find(marl__golden_word(golden, "activation", "relu")) < 0)
+        return "an activation that is not built";
+    return eps > 0.99e-5 && eps < 1.01e-5 ? NULL : "layer norms are built with eps 1e-5 only";
+}
+
+/* The recorded net ends where ours has an output layer of its own. */
+void marl__golden_mlp_base(marl__golden *golden, marl_device *device, int32_t shard_rows) {
+    rig *r = malloc(sizeof *r);
+    (void)shard_rows;
+    if (!r || !rig_open(r, golden, device, "net/base", 1)) goto done;
+    int32_t layers = 0;
+    while (marl__golden_dim_at(golden, "hidden", layers, 0) > 0) layers++;
+    marl__net_shape shape = {marl__golden_dim(golden, "input"), 1, 1};
+    marl__net net;
+    set_rows(r, 1, marl__golden_dim(golden, "batch"));
+    set_sizes(r, "hidden", 0, layers);
+    set_text(r, "activation", marl__golden_word(golden, "activation", "relu"));
+    set_int(r, "feature_norm", marl__golden_flag(golden, "use_feature_normalization", 1));
     if (golden->fault[0]) goto done;
-    read_params(r);
-    if (!make_ready(r)) goto done;
-    feed(r, x, "in.x");
-    const float *weights = feed(r, seed, "in.loss_weight");
-    marl__exec_run(r->exec, 0);
-    double loss = weighted_sum(r, values.out, weights);
-    compare_value(r, values.out, "out.y");
-    compare_value(r, marl__gradient(r->graph, x), "grad_in.x");
-    marl__golden_compare(golden, "loss.total", &loss, 1, NULL);
-    compare_gradients(r);
+    if (!marl__golden_ok(golden, marl__net_declare("base", r->config, "", shape, r->params, &net))) goto done;
+    r->unset = (size_t)net.features + 1; /* the output layer */
+    run_layers(r, &net, net.features, 1);
 done:
     if (r) rig_close(r);
     free(r);

@@ -23,6 +23,7 @@ typedef struct rig {
     marl__version version;
     float *gradient;
     int32_t slot;
+    size_t unset; /* numbers of our parameters that the recorded net lacks */
     int32_t active[1025], offset[1026];
     marl__seq seq;
 } rig;

@@ -122,6 +122,35 @@ enum marl__td_kind { MARL__TD_LAMBDA, MARL__TD_N_STEP };
 marl__val marl__td_target(marl__graph *g, marl__val q, marl__val reward, marl__val terminated, marl__val mask,
                           int32_t kind, int32_t n, float gamma, float lambda);
 marl__val marl__td_loss(marl__graph *g, marl__val q, marl__val target, marl__val mask, marl__val scale);
+
+/* Distributions, divergences and losses of policies; src/core/ops/{distribution,divergence,policy_loss}.c say exactly
+ * what they compute. ONE values hold what changes between runs. */
+marl__val marl__categorical(marl__graph *g, marl__val logits, marl__val mask, marl__val *out_entropy);
+marl__val marl__param_row(marl__graph *g, marl__val param);
+enum marl__sigma_kind { MARL__SIGMA_EXP /* exp(v) */, MARL__SIGMA_SIGMOID /* y sigmoid(v / x) */ };
+marl__val marl__sigma(marl__graph *g, marl__val param, int32_t kind, float x, float y);
+marl__val marl__gaussian(marl__graph *g, marl__val mean, marl__val sigma, marl__val action, marl__val *out_entropy);
+enum marl__kl_kind { MARL__KL_EXACT, MARL__KL_UNWEIGHTED };
+marl__val marl__categorical_kl(marl__graph *g, int32_t kind, marl__val old, marl__val now);
+marl__val marl__gaussian_kl(marl__graph *g, marl__val old_mean, marl__val old_sigma, marl__val mean, marl__val sigma);
+enum marl__fisher_kind { MARL__FISHER_EXACT, MARL__FISHER_UNWEIGHTED, MARL__FISHER_MEAN, MARL__FISHER_SIGMA };
+marl__val marl__fisher_rows(marl__graph *g, int32_t kind, marl__val tangent, marl__val dist, marl__val mask,
+                            marl__val scale);
+enum marl__policy_loss_kind { MARL__SURROGATE_CLIPPED, MARL__SURROGATE_RATIO, MARL__SURROGATE_LOG };
+enum marl__aggregation { MARL__RATIO_PRODUCT, MARL__RATIO_MEAN };
+/* What goes into marl__policy_loss; -1 where it is optional and absent. */
+typedef struct marl__policy_terms {
+    marl__val logp;      /* (D) new log-probabilities of the actions taken, one a dimension */
+    marl__val recorded;  /* (D) under which they were taken; absent with SURROGATE_LOG only */
+    marl__val advantage; /* (1) */
+    marl__val factor;    /* (1), optional: multiplies the surrogate outside the clip */
+    marl__val weight;    /* (1) 1 where the row counts */
+    marl__val entropy;   /* (1), optional */
+    marl__val scalars;   /* (ONE 3) clip, scale, entropy coefficient */
+} marl__policy_terms;
+marl__val marl__policy_loss(marl__graph *g, int32_t kind, int32_t aggregation, const marl__policy_terms *terms);
+marl__val marl__value_loss(marl__graph *g, marl__val value, marl__val recorded, marl__val target, marl__val weight,
+                           marl__val scalars, float huber_delta);
 /* No copies: the same memory seen as another shape (TEAM agents*c <-> AGENT c), or without a gradient. */
 marl__val marl__view(marl__graph *g, marl__val x, int32_t space, int32_t cols);
 marl__val marl__stop_gradient(marl__graph *g, marl__val x);

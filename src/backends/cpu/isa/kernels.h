@@ -51,4 +51,14 @@ static inline int32_t group_of(const marl__call *call, int32_t part) {
     return call->node->group_map ? call->node->group_map[part] : part;
 }
 
+/* Lanes of a row from column c on that may be chosen: within the row and, where there is a mask, not masked. */
+MARL__LANE_FN v16m allowed(const float *mask, int32_t c, int32_t cols) {
+    return mask ? v16_ne(v16_load_n(mask + c, cols - c), v16_zero()) : v16m_tail(cols - c);
+}
+
+/* Divisors from column c on; 1 in lanes beyond the row, which divide too: a host may trap on division by zero. */
+MARL__LANE_FN v16 divisors_at(const float *x, int32_t c, int32_t cols) {
+    return v16_select(v16m_tail(cols - c), v16_load_n(x + c, cols - c), v16_set1(1.0f));
+}
+
 #endif
