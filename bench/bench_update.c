@@ -167,12 +167,14 @@ static void measure_update(bench *bench, const char *name, const char *algo, con
     batch_free(&u.batch);
 }
 
-/* Full length, or for mixed ones the given lengths in turn; without any an even spread from a fifth to the whole, which
- * makes padding two fifths of a padded batch. */
+/* Full length, or for mixed ones what a batch of the given lengths has on average: the middle of each of `count` equal
+ * parts of the sorted list. Without a list an even spread from a fifth to the whole, which makes padding two fifths of a
+ * padded batch. */
 static void set_lengths(const bench *bench, int32_t limit, int32_t count, int is_mixed, int32_t *lengths) {
     for (int32_t e = 0; e < count; e++) {
         int32_t spread = limit / 5 + (limit - limit / 5) * e / (count > 1 ? count - 1 : 1);
-        int32_t given = bench->length_count ? bench->lengths[e % bench->length_count] : spread;
+        int64_t middle = (int64_t)bench->length_count * (2 * e + 1) / (2 * count);
+        int32_t given = bench->length_count ? bench->lengths[middle] : spread;
         lengths[e] = is_mixed && given < limit ? given : limit;
     }
 }

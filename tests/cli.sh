@@ -487,18 +487,18 @@ fi
 
 marl info deep/er/lbf
 expect "info of a directory" 0 out 'vdn on lbf:5x5-2p-1f-coop' out 'checkpoint.safetensors'
-marl info deep/er/lbf/checkpoint.safetensors --lengths
-expect "info --lengths" 0 out '^# lbf:5x5-2p-1f-coop, trained for [0-9]* steps: the lengths of the [0-9]* episodes' \
-    out '^# mean length [0-9.]* of at most [0-9]*: a fill of 0.[0-9]*$'
-holds "as many as it says" test "$(grep -v '^#' out | wc -w)" = "$(sed -n 's/.* the \([0-9]*\) episodes.*/\1/p' out)"
-marl info deep/er/lbf/policy.safetensors --lengths
-expect "info --lengths of a policy" 1 err 'holds no episodes'
 holds "info shows a changed key" grep -q '^  lr  *0\.001' out
 holds "and no key at its default" test "$(grep -c -e '^  double_q ' -e '^  adam_eps ' -e '^  env\.coop ' out)" = 0
 marl info deep/er/lbf/policy.safetensors
 expect "info of a policy" 0 out '2 agents' out 'F32' out 'tensors'
 marl info deep/er/lbf/checkpoint.safetensors
 expect "info of a checkpoint" 0 out 'tensors'
+marl info deep/er/lbf/checkpoint.safetensors --lengths
+expect "info --lengths" 0 out '^# lbf:5x5-2p-1f-coop, trained for [0-9]* steps: the lengths of the [0-9]* episodes' \
+    out '^# mean length [0-9.]* of at most [0-9]*: a fill of 0.[0-9]*$'
+holds "as many as it says" test "$(grep -v '^#' out | wc -w)" = "$(sed -n 's/.* the \([0-9]*\) episodes.*/\1/p' out)"
+marl info deep/er/lbf/policy.safetensors --lengths
+expect "info --lengths of a policy" 1 err 'holds no episodes'
 marl info empty.safetensors
 expect "info of an empty file" 1 err 'empty.safetensors'
 marl bench env
