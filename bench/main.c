@@ -138,7 +138,7 @@ static int take_flag(bench *bench, const char *flag, const char *value) {
     if (strcmp(flag, "--lengths") != 0) return fail_usage("there is no flag", flag);
     bench->lengths = lengths;
     bench->length_count = read_lengths(value, lengths);
-    return bench->length_count > 0 ? 0 : fail_usage("--lengths takes a file of numbers, as those in bench/lengths, not", value);
+    return bench->length_count > 0 ? 0 : fail_usage("--lengths takes a file of numbers (bench/lengths), not", value);
 }
 
 static marl_status open_device(bench *bench) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `marl info`: what a file or a run's directory holds. A file is a replay, which is JSON, or safetensors: eight bytes of
- * header length, a JSON header that names every tensor and carries texts under "__metadata__". The header is read here,
- * without a device, so that files can be looked at which this build could not play. */
+/* `marl info`: what a file or a run's directory holds. A file is a replay, which is JSON, or safetensors: eight bytes
+ * of header length, a JSON header that names every tensor and carries texts under "__metadata__". The header is read
+ * here, without a device, so that files can be looked at which this build could not play. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -322,8 +322,8 @@ static int info(const options *options) {
     if (!path) return fail_usage(options->command, "about what? a run's directory, a policy, a checkpoint or a replay");
     if (stat(path, &status) != 0) return fail("there is no file or directory %s", path);
     if (options_get(options, "lengths")) {
-        if (S_ISDIR(status.st_mode)) return fail_usage(options->command, "--lengths is for a checkpoint, not a directory");
-        return info_lengths(path);
+        if (!S_ISDIR(status.st_mode)) return info_lengths(path);
+        return fail_usage(options->command, "--lengths is for a checkpoint, not for a directory");
     }
     terminal_init(&terminal);
     if (S_ISDIR(status.st_mode)) return info_dir(&terminal, path);

@@ -201,12 +201,26 @@ def report(case, metric, values, threads):
                       "threads": threads, "peer": "pytorch " + torch.__version__}), flush=True)
 
 
+def mean_longest(lengths, count):
+    """What the longest of `count` different ones of the sorted lengths is on average: number i of n is it with the
+    chance C(i - 1, count - 1) / C(n, count)."""
+    chance, mean = count / len(lengths), 0.0
+    for i in range(len(lengths), count - 1, -1):
+        mean += chance * lengths[i - 1]
+        chance *= (i - count) / max(i - 1, 1)
+    return int(mean + 0.5)
+
+
 def mixed_lengths(limit, batch, recorded):
-    """Lengths spread evenly from a fifth of the limit to the whole; or of recorded ones the middle of each of `batch`
-    equal parts of the sorted list."""
+    """Lengths spread evenly from a fifth of the limit to the whole. Or what a batch of recorded ones is on average: the
+    middle of each of `batch` equal parts of the sorted list, with the longest as long as that of a random batch."""
     if not recorded:
         return [limit // 5 + (limit - limit // 5) * e // max(batch - 1, 1) for e in range(batch)]
-    return [min(recorded[len(recorded) * (2 * e + 1) // (2 * batch)], limit) for e in range(batch)]
+    lengths = [recorded[len(recorded) * (2 * e + 1) // (2 * batch)] for e in range(batch)]
+    if len(recorded) > batch:
+        lengths[-1] = mean_longest(recorded, batch)
+        lengths = [min(length, lengths[-1]) for length in lengths]
+    return [min(length, limit) for length in lengths]
 
 
 def read_lengths(path):

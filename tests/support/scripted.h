@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Simple scripted teams for combat maps, and what the reference engine's battles came to with the same scripts. Recorded
- * battles hold single trajectories to the last bit; these hold what many battles with random orders of acting come to,
- * on maps and in situations that no recording visits.
+/* Simple scripted teams for combat maps, and what the reference engine's battles came to with the same scripts.
+ * Recorded battles hold single trajectories to the last bit; these hold what many battles with random orders of acting
+ * come to, on maps and in situations that no recording visits.
  *
  * The scripts read true positions, act through the mask and decide once an environment step. */
 #ifndef MARL__TESTS_SCRIPTED_H

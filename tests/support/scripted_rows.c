@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the reference engine (SMAClite's rules, its C++ collision library, the maps' own limits) came to with the scripts
- * of scripted.h. It is slow, so a row is what fitted into a time budget, never fewer than 40 episodes. */
+/* What the reference engine (SMAClite's rules, its C++ collision library, the maps' own limits) came to with the
+ * scripts of scripted.h. It is slow, so a row is what fitted into a time budget, never fewer than 40 episodes. */
 #include "support/scripted.h"
 
 enum { R = MARL__RANDOM_LEGAL, A = MARL__ATTACK_NEAREST, F = MARL__FOCUS_FIRE, E = MARL__EPS_NEAREST };
