@@ -22,7 +22,7 @@ typedef struct bench {
     int repeats;               /* ... and has at least so many repetitions */
     const char *device_name, *isa;
     marl_device *device;
-    const int32_t *lengths;    /* of the episodes of cases named .../mixed, taken in turn; NULL: an even spread */
+    const int32_t *lengths;    /* of episodes of cases named .../mixed, ascending; NULL: an even spread */
     int length_count;
     int failures;
 } bench;

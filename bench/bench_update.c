@@ -167,13 +167,30 @@ static void measure_update(bench *bench, const char *name, const char *algo, con
     batch_free(&u.batch);
 }
 
-/* Full length, or for mixed ones the given lengths in turn; without any an even spread from a fifth to the whole, which
- * makes padding two fifths of a padded batch. */
+/* What the longest of `count` different ones of the sorted lengths is on average: number i of n is it with the chance
+ * C(i - 1, count - 1) / C(n, count). */
+static int32_t mean_longest(const int32_t *lengths, int32_t n, int32_t count) {
+    double chance = (double)count / n, mean = 0;
+
+    for (int32_t i = n; i >= count; i--) {
+        mean += chance * lengths[i - 1];
+        chance *= i > 1 ? (double)(i - count) / (i - 1) : 0;
+    }
+    return (int32_t)(mean + 0.5);
+}
+
+/* Full length; or for mixed ones an even spread from a fifth to the whole, which makes padding two fifths of a padded
+ * batch; or what a batch of the given lengths is on average: the middle of each of `count` equal parts of the sorted
+ * list, with the longest, which decides about padding, as long as that of a random batch. */
 static void set_lengths(const bench *bench, int32_t limit, int32_t count, int is_mixed, int32_t *lengths) {
+    int64_t n = bench->length_count;
+    int32_t longest = n > count ? mean_longest(bench->lengths, bench->length_count, count) : limit;
+
     for (int32_t e = 0; e < count; e++) {
-        int32_t spread = limit / 5 + (limit - limit / 5) * e / (count > 1 ? count - 1 : 1);
-        int32_t given = bench->length_count ? bench->lengths[e % bench->length_count] : spread;
-        lengths[e] = is_mixed && given < limit ? given : limit;
+        int32_t length = limit / 5 + (limit - limit / 5) * e / (count > 1 ? count - 1 : 1);
+        if (n > 0) length = bench->lengths[n * (2 * e + 1) / (2 * count)];
+        if (n > count && (e == count - 1 || length > longest)) length = longest;
+        lengths[e] = is_mixed && length < limit ? length : limit;
     }
 }
 

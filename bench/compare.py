@@ -5,6 +5,7 @@ meets both. Prints a table of medians over the rounds, and of the ratio of each 
 
     bench/compare.py [--rounds N] [--threads 1,2] [--cpu] [CASE...]
 
+A case update/ALGO/MAP/B32/recorded has episodes as long as those of a training run, recorded in bench/lengths/MAP.txt.
 Wall time is the figure that counts, on a quiet machine. --cpu compares processor time instead, which other work on the
 machine hardly touches; it means something for one thread only, because waiting threads spin.
 """
@@ -32,8 +33,8 @@ class Peer:
                                         text=True, env=environment)
         self.threads = threads
 
-    def run(self, case):
-        self.process.stdin.write(f"{self.threads} {case}\n")
+    def run(self, case, lengths):
+        self.process.stdin.write(f"{self.threads} {case} {lengths or ''}\n")
         self.process.stdin.flush()
         lines = []
         for line in self.process.stdout:
@@ -47,8 +48,8 @@ class Peer:
         self.process.wait()
 
 
-def run_ours(program, case, threads):
-    command = [program, "--threads", str(threads), case]
+def run_ours(program, case, lengths, threads):
+    command = [program, "--threads", str(threads), *(["--lengths", lengths] if lengths else []), case]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if answer.returncode != 0:
         sys.exit(f"compare.py: {' '.join(command)} failed")
@@ -65,11 +66,14 @@ def pick(lines, case, metrics):
 
 
 def compare(case, options, peer, metrics):
-    ours, theirs = [], []
+    ours, theirs, lengths = [], [], None
+    if case.endswith("/recorded"):
+        lengths = os.path.join(ROOT, "bench/lengths", case.split("/")[2] + ".txt")
+        case = case[:-len("recorded")] + "mixed"
     for _ in range(options.rounds):
-        metric, value = pick(peer.run(case), case, metrics)
+        metric, value = pick(peer.run(case, lengths), case, metrics)
         theirs.append(value)
-        ours.append(pick(run_ours(options.program, case, peer.threads), case, [metric])[1])
+        ours.append(pick(run_ours(options.program, case, lengths, peer.threads), case, [metric])[1])
     ratios = [t / o for t, o in zip(theirs, ours)]
     return metric, statistics.median(theirs), statistics.median(ours), ratios
 

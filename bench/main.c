@@ -2,7 +2,7 @@
 /* marl-bench: what updates, acting, environments and training cost. Prints one JSON line a measurement:
  * {"case","metric","median","min","max","n","threads"}; compare.py sets these beside a peer's.
  *
- *     marl-bench [--threads N] [--seconds S] [--repeats N] [--device NAME] [--isa NAME] [--lengths L,L,...] [--list]
+ *     marl-bench [--threads N] [--seconds S] [--repeats N] [--device NAME] [--isa NAME] [--lengths FILE] [--list]
  *                [CASE...]
  *
  * A CASE is a name or the beginning of some ("update/qmix/5m_vs_6m"); none: all but the large ones. */
@@ -13,7 +13,7 @@
 
 #include "bench.h"
 
-enum { WARM_UPS = 2, LENGTHS_MAX = 4096 };
+enum { WARM_UPS = 2, LENGTHS_MAX = 1 << 16 };
 
 static int found; /* cases that were wanted */
 
@@ -98,20 +98,32 @@ float bench_random_real(uint64_t *state) {
 static int fail_usage(const char *what, const char *word) {
     fprintf(stderr, "marl-bench: %s \"%s\"\n"
             "usage: marl-bench [--threads N] [--seconds S] [--repeats N] [--device NAME] [--isa NAME]\n"
-            "                  [--lengths L,L,...] [--list] [CASE...]\n", what, word);
+            "                  [--lengths FILE] [--list] [CASE...]\n", what, word);
     return 2;
 }
 
-static int read_lengths(const char *text, int32_t *lengths) {
-    int count = 0;
-    while (*text && count < LENGTHS_MAX) {
-        char *end;
-        long length = strtol(text, &end, 10);
-        if (end == text || length < 1 || length > 100000 || (*end && *end != ',')) return 0;
-        lengths[count++] = (int32_t)length;
-        text = *end ? end + 1 : end;
+static int compare_lengths(const void *a, const void *b) {
+    return *(const int32_t *)a - *(const int32_t *)b;
+}
+
+/* Numbers with spaces between, lines that begin with # aside; sorted. How many, 0 if the file holds anything else. */
+static int read_lengths(const char *path, int32_t *lengths) {
+    static char line[1 << 16];
+    FILE *file = fopen(path, "r");
+    int count = 0, is_good = file != NULL;
+
+    while (is_good && fgets(line, sizeof line, file)) {
+        if (line[0] == '#') continue;
+        for (char *word = strtok(line, " \t\r\n"); word && is_good; word = strtok(NULL, " \t\r\n")) {
+            char *end;
+            long length = strtol(word, &end, 10);
+            is_good = *end == '\0' && length >= 1 && length <= 100000 && count < LENGTHS_MAX;
+            if (is_good) lengths[count++] = (int32_t)length;
+        }
     }
-    return count;
+    if (file) fclose(file);
+    qsort(lengths, (size_t)count, sizeof *lengths, compare_lengths);
+    return is_good ? count : 0;
 }
 
 /* A flag and its value; 0: taken, else an exit status. */
@@ -126,7 +138,7 @@ static int take_flag(bench *bench, const char *flag, const char *value) {
     if (strcmp(flag, "--lengths") != 0) return fail_usage("there is no flag", flag);
     bench->lengths = lengths;
     bench->length_count = read_lengths(value, lengths);
-    return bench->length_count > 0 ? 0 : fail_usage("--lengths takes numbers with commas between, not", value);
+    return bench->length_count > 0 ? 0 : fail_usage("--lengths takes a file of numbers (bench/lengths), not", value);
 }
 
 static marl_status open_device(bench *bench) {

@@ -9,6 +9,7 @@
 
 #include "font.h"
 #include "gif.h"
+#include "interrupt.h"
 #include "out_file.h"
 #include "replay.h"
 
@@ -171,6 +172,7 @@ static int play_through(film *film, frame_use use, void *user) {
     film->step = 0;
     if (marl_env_reset(film->env, film->replay.seed) != MARL_OK) return fail("%s: %s", film->path, marl_last_error());
     for (;;) {
+        if (interrupt_came()) return EXIT_STOPPED;
         if ((status = make_frame(film))) return status;
         if ((status = use(film, user))) return status;
         if (film->step == film->replay.steps) return 0;
@@ -257,8 +259,10 @@ static int make_film(film *film, const options *options) {
 
 int film_replay(const options *options) {
     film film = {.path = options_get(options, "replay"), .has_caption = !options_get(options, "no-caption")};
-    int status = make_film(&film, options);
+    int status;
 
+    interrupt_watch();    /* half a film is removed before the program ends */
+    status = make_film(&film, options);
     replay_free(&film.replay);
     marl_env_destroy(film.env);
     free(film.picture.pixels);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `marl info`: what a file or a run's directory holds. Files are safetensors: eight bytes of header length, a JSON
- * header that names every tensor and carries texts under "__metadata__". The header is read here, without a device, so
- * that files can be looked at which this build could not play. */
+/* `marl info`: what a file or a run's directory holds. A file is a replay, which is JSON, or safetensors: eight bytes
+ * of header length, a JSON header that names every tensor and carries texts under "__metadata__". The header is read
+ * here, without a device, so that files can be looked at which this build could not play. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +10,14 @@
 
 #include "curve.h"
 #include "json.h"
+#include "replay.h"
 #include "run_config.h"
 #include "terminal.h"
 
-enum { HEADER_BYTES_MAX = 64 << 20, VALUE_SHOWN_MAX = 100, KEYS_SHOWN_MAX = 400 };
+enum { HEADER_BYTES_MAX = 64 << 20, VALUE_SHOWN_MAX = 100, KEYS_SHOWN_MAX = 400, LENGTHS_A_LINE = 30 };
 
 static const option_spec flags[] = {
+    {"lengths", NULL, "of a checkpoint: the lengths of the episodes in its replay, as marl-bench reads them"},
     {NULL, NULL, NULL},
 };
 
@@ -132,6 +134,141 @@ static void print_policy(const terminal *terminal, const char *path) {
     marl_device_close(device);
 }
 
+/* The keys that differ from their defaults say what is special about a run. Both sides are read as text from a config,
+ * since one value has many spellings. */
+static void print_changed_keys(const terminal *terminal, const marl_config *config) {
+    char value[256], standard[256];
+    marl_config *defaults = NULL;
+
+    if (marl_config_create(NULL, marl_config_component(config), &defaults) != MARL_OK) return;
+    for (uint32_t i = 0; i < marl_config_key_count(config) && i < KEYS_SHOWN_MAX; i++) {
+        marl_key_info info = {.struct_size = sizeof info};
+
+        if (marl_config_key_info(config, i, &info) != MARL_OK) continue;
+        if (marl_config_get(config, info.name, value, sizeof value) != MARL_OK) continue;
+        if (marl_config_get(defaults, info.name, standard, sizeof standard) != MARL_OK) continue;
+        if (strcmp(value, standard) != 0) print_row(terminal, info.name, value);
+    }
+    marl_config_destroy(defaults);
+}
+
+/* Of the environment's settings those that differ from what its name says. */
+static void print_replay_keys(const terminal *terminal, const replay *replay) {
+    char component[COMPONENT_BYTES + 8];
+    marl_config *config = NULL;
+
+    snprintf(component, sizeof component, "env/%s", replay->env);
+    if (marl_config_create(NULL, component, &config) != MARL_OK ||
+        marl_config_from_json(config, replay->settings, strlen(replay->settings)) != MARL_OK) {
+        print_row(terminal, "settings", marl_last_error());
+    } else {
+        print_changed_keys(terminal, config);
+    }
+    marl_config_destroy(config);
+}
+
+static int info_replay(const terminal *terminal, const char *path) {
+    char text[PATH_BYTES + COMPONENT_BYTES + 128];
+    replay replay;
+    int status = replay_read(path, &replay);
+
+    if (status) return status;
+    printf("%s%s%s  a replay\n", terminal_style(terminal, STYLE_BOLD), path, terminal_style(terminal, STYLE_PLAIN));
+    snprintf(text, sizeof text, "%s, version %s, %u agents", replay.env, replay.env_version, replay.agents);
+    print_row(terminal, "environment", text);
+    print_replay_keys(terminal, &replay);
+    snprintf(text, sizeof text, "%" PRIu64, replay.seed);
+    print_row(terminal, "seed", text);
+    snprintf(text, sizeof text, "%s, epsilon %g, from %s", replay.algo, replay.epsilon, replay.policy);
+    print_row(terminal, "played by", text);
+    snprintf(text, sizeof text, "%" PRIu64 " of those with seed %" PRIu64, replay.episode, replay.play_seed);
+    print_row(terminal, "episode", text);
+    snprintf(text, sizeof text, "%u", replay.steps);
+    print_row(terminal, "steps", text);
+    snprintf(text, sizeof text, "%.6g", replay.total);
+    print_row(terminal, "return", text);
+    print_row(terminal, "outcome", outcome_text(replay.outcome, replay.is_truncated));
+    replay_free(&replay);
+    return 0;
+}
+
+/* Where a tensor of a checkpoint lies, and how many numbers it has; false if there is none of that type. */
+static bool find_tensor(json_slice header, const char *name, const char *type, uint64_t *out_at, uint64_t *out_count) {
+    json_slice tensor, value, rest, begin;
+    char found[16];
+    double at;
+
+    if (!json_find(header, name, &tensor) || !json_find(tensor, "dtype", &value)) return false;
+    if (!json_text(value, found, sizeof found) || strcmp(found, type) != 0) return false;
+    if (!json_find(tensor, "data_offsets", &value) || !json_open(value, &rest)) return false;
+    if (!json_next(&rest, NULL, &begin) || !json_number(begin, &at) || at < 0.0 || at > 1e15) return false;
+    *out_at = (uint64_t)at;
+    return json_find(tensor, "shape", &value) && (*out_count = element_count(value)) > 0;
+}
+
+/* A number out of one of the metadata's texts, which are JSON themselves; 0 if it is not there. */
+static double metadata_number(json_slice header, const char *key, const char *member, char *name, size_t name_bytes) {
+    json_slice metadata, text, inner, value;
+    char decoded[VALUE_SHOWN_MAX * 40];
+    double number = 0.0;
+
+    if (!json_find(header, "__metadata__", &metadata) || !json_find(metadata, key, &text)) return 0.0;
+    if (!json_text(text, decoded, sizeof decoded)) return 0.0;
+    inner = (json_slice){decoded, strlen(decoded)};
+    if (name && json_find(inner, "name", &value)) json_text(value, name, name_bytes);
+    return json_find(inner, member, &value) && json_number(value, &number) ? number : 0.0;
+}
+
+static void print_lengths(json_slice header, const int32_t *lengths, uint64_t count) {
+    char env[COMPONENT_BYTES] = "?";
+    double limit = metadata_number(header, "marl.env", "episode limit", env, sizeof env), sum = 0.0;
+
+    for (uint64_t i = 0; i < count; i++) sum += lengths[i];
+    printf("# %s, trained for %.0f steps: the lengths of the %" PRIu64 " episodes in the replay, the oldest first\n"
+           "# mean length %.2f of at most %.0f: a fill of %.3f", env,
+           metadata_number(header, "marl.counters", "steps", NULL, 0), count, sum / (double)count, limit,
+           limit > 0.0 ? sum / (double)count / limit : 0.0);
+    for (uint64_t i = 0; i < count; i++) printf("%s%d", i % LENGTHS_A_LINE == 0 ? "\n" : " ", lengths[i]);
+    putchar('\n');
+}
+
+static int info_lengths(const char *path) {
+    uint64_t bytes = 0, file_bytes = 0, at = 0, count = 0;
+    char *text = read_header(path, &bytes, &file_bytes);
+    uint64_t data_bytes = text ? file_bytes - 8 - bytes : 0;
+    json_slice header = {text, (size_t)bytes};
+    int32_t *lengths = NULL;
+    FILE *file = NULL;
+    int status = 0;
+
+    if (!text) return EXIT_FAILED;
+    if (!find_tensor(header, "replay.lengths", "I32", &at, &count)) {
+        status = fail("%s holds no episodes; a checkpoint does, unless checkpoint.replay is none", path);
+    } else if (count > data_bytes / sizeof *lengths || at > data_bytes - count * sizeof *lengths) {
+        status = fail("%s ends before the lengths that its header promises", path);
+    } else if (!(lengths = malloc(count * sizeof *lengths)) || !(file = fopen(path, "rb")) ||
+               fseeko(file, (off_t)(8 + bytes + at), SEEK_SET) != 0 ||
+               fread(lengths, sizeof *lengths, count, file) != count) {
+        status = fail("the lengths in %s cannot be read", path);
+    } else {
+        print_lengths(header, lengths, count);
+    }
+    if (file) fclose(file);
+    free(lengths);
+    free(text);
+    return status;
+}
+
+/* A safetensors file begins with the length of its header, whose upper bytes are zero; no text has such a byte. */
+static bool is_json(const char *path) {
+    char head[8] = "";
+    FILE *file = fopen(path, "rb");
+    size_t bytes = file ? fread(head, 1, sizeof head, file) : 0;
+
+    if (file) fclose(file);
+    return bytes == sizeof head && head[0] == '{' && head[7] != '\0';
+}
+
 static int info_file(const terminal *terminal, const char *path) {
     uint64_t bytes = 0, file_bytes = 0;
     char *text = read_header(path, &bytes, &file_bytes), count[32];
@@ -150,24 +287,6 @@ static int info_file(const terminal *terminal, const char *path) {
     print_tensors(terminal, header);
     free(text);
     return 0;
-}
-
-/* The keys that differ from their defaults say what is special about a run. Both sides are read as text from a config,
- * since one value has many spellings. */
-static void print_changed_keys(const terminal *terminal, const marl_config *config) {
-    char value[256], standard[256];
-    marl_config *defaults = NULL;
-
-    if (marl_config_create(NULL, marl_config_component(config), &defaults) != MARL_OK) return;
-    for (uint32_t i = 0; i < marl_config_key_count(config) && i < KEYS_SHOWN_MAX; i++) {
-        marl_key_info info = {.struct_size = sizeof info};
-
-        if (marl_config_key_info(config, i, &info) != MARL_OK) continue;
-        if (marl_config_get(config, info.name, value, sizeof value) != MARL_OK) continue;
-        if (marl_config_get(defaults, info.name, standard, sizeof standard) != MARL_OK) continue;
-        if (strcmp(value, standard) != 0) print_row(terminal, info.name, value);
-    }
-    marl_config_destroy(defaults);
 }
 
 static int info_dir(const terminal *terminal, const char *dir) {
@@ -200,16 +319,21 @@ static int info(const options *options) {
     struct stat status;
     terminal terminal;
 
-    if (!path) return fail_usage(options->command, "about what? a run's directory, a policy or a checkpoint");
+    if (!path) return fail_usage(options->command, "about what? a run's directory, a policy, a checkpoint or a replay");
     if (stat(path, &status) != 0) return fail("there is no file or directory %s", path);
+    if (options_get(options, "lengths")) {
+        if (!S_ISDIR(status.st_mode)) return info_lengths(path);
+        return fail_usage(options->command, "--lengths is for a checkpoint, not for a directory");
+    }
     terminal_init(&terminal);
-    return S_ISDIR(status.st_mode) ? info_dir(&terminal, path) : info_file(&terminal, path);
+    if (S_ISDIR(status.st_mode)) return info_dir(&terminal, path);
+    return S_ISREG(status.st_mode) && is_json(path) ? info_replay(&terminal, path) : info_file(&terminal, path);
 }
 
 const command info_command = {
     .name = "info",
     .arguments = "DIR|FILE",
-    .summary = "what a run's directory, a policy or a checkpoint holds",
+    .summary = "what a run's directory, a policy, a checkpoint or a replay holds",
     .about = NULL,
     .positional_max = 1,
     .flags = flags,

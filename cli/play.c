@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `marl play`: shows a trained team at work, or a recorded episode again, one picture a step. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "interrupt.h"
 #include "recorder.h"
 #include "screen.h"
 
@@ -21,22 +21,6 @@ static const option_spec flags[] = {
     {NULL, NULL, NULL},
 };
 
-static volatile sig_atomic_t is_interrupted;
-
-static void on_interrupt(int signal_number) {
-    (void)signal_number;
-    is_interrupted = 1;
-}
-
-/* The screen is put in order before the program ends, whatever ends it. */
-static void watch_signals(void) {
-    struct sigaction action = {.sa_handler = on_interrupt};
-
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 static int play_episode(screen *screen, stage *stage, recorder *recorder, uint64_t seed, uint64_t episode) {
     screen_head head = {.episode = episode + 1, .step_limit = stage->spec->episode_limit};
     marl_actions actions = {.struct_size = sizeof actions, .discrete = stage->actions};
@@ -47,7 +31,7 @@ static int play_episode(screen *screen, stage *stage, recorder *recorder, uint64
     recorder_begin(recorder, stage, 0, seed, episode);
     status = screen_show(screen, stage->envs[0], &head);
     head.actions = &actions;
-    while (!status && !is_interrupted && !step.terminated && !step.truncated) {
+    while (!status && !interrupt_came() && !step.terminated && !step.truncated) {
         if (stage_act(stage) != MARL_OK || stage_step(stage, 0, &step, &head.reward) != MARL_OK) return fail_library();
         recorder_step(recorder, stage, 0, &step);
         head.step++;
@@ -76,7 +60,7 @@ static int play_team(const options *options) {
     status = recorder_open(recorder, options, episodes);
     if (!status && !(status = stage_open(options, path, 1, seed, epsilon, &stage))) {
         status = screen_open(&screen, options, stage.spec);
-        for (uint64_t e = 0; e < episodes && !status && !is_interrupted; e++) {
+        for (uint64_t e = 0; e < episodes && !status && !interrupt_came(); e++) {
             status = play_episode(&screen, &stage, recorder, seed, e);
         }
         screen_close(&screen);
@@ -99,7 +83,7 @@ static int show_steps(screen *screen, const replay *replay, const char *path, ma
     int status = screen_show(screen, env, &head);
 
     head.actions = &actions;
-    while (!status && !is_interrupted && head.step < replay->steps) {
+    while (!status && !interrupt_came() && head.step < replay->steps) {
         if ((status = replay_step(replay, path, env, head.step, &step, rewards))) break;
         actions.discrete = replay->has_discrete ? replay->discrete + head.step * numbers : NULL;
         actions.continuous = replay->has_continuous ? replay->continuous + head.step * numbers : NULL;
@@ -145,9 +129,9 @@ static int play(const options *options) {
     const char *replay = options_get(options, "replay");
     int status;
 
-    watch_signals();
+    interrupt_watch();    /* the screen is put in order before the program ends */
     status = replay ? show_replay(options, replay) : play_team(options);
-    return is_interrupted ? EXIT_STOPPED : status;
+    return interrupt_came() ? EXIT_STOPPED : status;
 }
 
 const command play_command = {

@@ -231,12 +231,16 @@ static void read_end(reader *reader, replay *out) {
 /* Who played is for the reader's eyes only, so whatever of it is there will do. */
 static void read_policy(reader *reader, replay *out) {
     json_slice policy, value;
+    char seed[32];
     double episode = 0.0;
 
     if (reader->is_bad || !json_find(reader->object, "policy", &policy)) return;
     if (json_find(policy, "path", &value)) json_text(value, out->policy, sizeof out->policy);
     if (json_find(policy, "algo", &value)) json_text(value, out->algo, sizeof out->algo);
     if (json_find(policy, "epsilon", &value)) json_number(value, &out->epsilon);
+    if (json_find(policy, "seed", &value) && json_text(value, seed, sizeof seed)) {
+        out->play_seed = strtoull(seed, NULL, 10);
+    }
     if (json_find(policy, "episode", &value) && json_number(value, &episode) && episode >= 0.0 && episode < 1e15) {
         out->episode = (uint64_t)episode;
     }

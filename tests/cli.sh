@@ -373,6 +373,13 @@ expect "play --record" 0 out '^episode 1: return' out '^battle.json holds episod
 holds "one episode is played" test "$(grep -c '^episode [0-9]*: return' out)" = 1
 holds "a replay is JSON" is_json battle.json
 cp out played
+marl info battle.json
+expect "info of a replay" 0 out 'environment .*lbf:5x5-2p-1f-coop, version 1, 2 agents' \
+    out 'played by .*vdn, epsilon 0.3, from deep/er/lbf' out 'episode  .*1 of those with seed 4' out 'steps .*[0-9]' \
+    out 'return .*[0-9]' out 'outcome  .*[a-z]'
+sed 's/"marl_replay"/"other"/' battle.json >bad.json
+marl info bad.json
+expect "info of other JSON" 1 err 'bad.json is no replay'
 marl play --replay battle.json
 expect "play --replay" 0 out '^vdn on lbf:5x5-2p-1f-coop, epsilon 0.3; played by deep/er/lbf'
 holds "shows the same, step by step" sh -c 'sed 1d out >again.txt; sed "\$d" played | cmp - again.txt'
@@ -415,6 +422,20 @@ holds "the same replay gives the same film" cmp battle.gif before.gif
 marl plot --replay battle.json --out small.gif --scale 1 --no-caption --fps 25
 expect "pictures alone, as small as they are" 0 out ' 80 x 80 pixels'
 holds "nothing is left beside it" test ! -e battle.gif.part -a ! -e small.gif.part
+# Stopped in the middle, also where a signal comes before the first frame: the film is whole or not there.
+"$program" plot --replay battle.json --out cut.gif --scale 50 >out 2>err &
+film=$!
+tries=0
+while [ ! -e cut.gif.part ] && kill -0 $film 2>/dev/null && [ $tries -lt 500 ]; do
+    sleep 0.01
+    tries=$((tries + 1))
+done
+kill -TERM $film 2>/dev/null
+wait $film
+status=$?
+holds "a film that is stopped ends with 130, or had come to its end" test $status -eq 130 -o $status -eq 0
+holds "and leaves nothing half done" test ! -e cut.gif.part
+holds "or is whole" test $status -eq 130 -o -e cut.gif
 marl plot --replay battle.json --out big.gif --scale 60
 expect "a film that is too large" 2 err '--scale 60'
 marl plot --replay battle.json --out battle.svg
@@ -472,6 +493,12 @@ marl info deep/er/lbf/policy.safetensors
 expect "info of a policy" 0 out '2 agents' out 'F32' out 'tensors'
 marl info deep/er/lbf/checkpoint.safetensors
 expect "info of a checkpoint" 0 out 'tensors'
+marl info deep/er/lbf/checkpoint.safetensors --lengths
+expect "info --lengths" 0 out '^# lbf:5x5-2p-1f-coop, trained for [0-9]* steps: the lengths of the [0-9]* episodes' \
+    out '^# mean length [0-9.]* of at most [0-9]*: a fill of 0.[0-9]*$'
+holds "as many as it says" test "$(grep -v '^#' out | wc -w)" = "$(sed -n 's/.* the \([0-9]*\) episodes.*/\1/p' out)"
+marl info deep/er/lbf/policy.safetensors --lengths
+expect "info --lengths of a policy" 1 err 'holds no episodes'
 marl info empty.safetensors
 expect "info of an empty file" 1 err 'empty.safetensors'
 marl bench env

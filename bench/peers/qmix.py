@@ -8,8 +8,8 @@ in a loop.
 
 Letters: B episodes, T transitions (T+1 slots), N agents, O observation, S state, A actions.
 
-    python qmix.py [--threads N] [CASE...]     prints one JSON line a measurement, as marl-bench does
-    python qmix.py --serve                     reads "THREADS CASE" lines and answers each with JSON lines and a dot
+    python qmix.py [--threads N] [--lengths FILE] [CASE...]   prints one JSON line a measurement, as marl-bench does
+    python qmix.py --serve         reads "THREADS CASE [FILE]" lines and answers each with JSON lines and a dot
 """
 import argparse
 import copy
@@ -201,11 +201,36 @@ def report(case, metric, values, threads):
                       "threads": threads, "peer": "pytorch " + torch.__version__}), flush=True)
 
 
-def shorten(data, limit):
-    """Lengths spread evenly from a fifth of the limit to the whole; what lies beyond is padding, as in a replay."""
-    batch = data["obs"].shape[0]
-    for e in range(batch):
-        length = limit // 5 + (limit - limit // 5) * e // max(batch - 1, 1)
+def mean_longest(lengths, count):
+    """What the longest of `count` different ones of the sorted lengths is on average: number i of n is it with the
+    chance C(i - 1, count - 1) / C(n, count)."""
+    chance, mean = count / len(lengths), 0.0
+    for i in range(len(lengths), count - 1, -1):
+        mean += chance * lengths[i - 1]
+        chance *= (i - count) / max(i - 1, 1)
+    return int(mean + 0.5)
+
+
+def mixed_lengths(limit, batch, recorded):
+    """Lengths spread evenly from a fifth of the limit to the whole. Or what a batch of recorded ones is on average: the
+    middle of each of `batch` equal parts of the sorted list, with the longest as long as that of a random batch."""
+    if not recorded:
+        return [limit // 5 + (limit - limit // 5) * e // max(batch - 1, 1) for e in range(batch)]
+    lengths = [recorded[len(recorded) * (2 * e + 1) // (2 * batch)] for e in range(batch)]
+    if len(recorded) > batch:
+        lengths[-1] = mean_longest(recorded, batch)
+        lengths = [min(length, lengths[-1]) for length in lengths]
+    return [min(length, limit) for length in lengths]
+
+
+def read_lengths(path):
+    with open(path) as lines:
+        return sorted(int(word) for line in lines if not line.startswith("#") for word in line.split())
+
+
+def shorten(data, lengths):
+    """What lies beyond an episode's end is padding, as in a replay."""
+    for e, length in enumerate(lengths):
         for key in data:
             data[key][e, length + (key != "terminated"):] = 0
         data["terminated"][e, length - 1] = 1
@@ -235,12 +260,14 @@ def sgemm_peak(threads):
     return max(values)
 
 
-def bench_update(case, name, batch, is_mixed, threads):
+def bench_update(case, name, batch, is_mixed, threads, recorded=None):
     *shape, steps = SHAPES[name]
     learner = Learner(shape, SETTINGS)
+    lengths = mixed_lengths(steps, batch, recorded) if is_mixed else [steps] * batch
+    steps = max(lengths)  # learners of this form cut a batch behind its longest episode
     data = synthetic(shape, batch, steps + 1)
     if is_mixed:
-        shorten(data, steps)
+        shorten(data, lengths)
     peak = sgemm_peak(threads)
     times = measure(lambda: learner.update(data))
     gflop = update_flops(learner, batch, steps + 1) / 1e9
@@ -273,26 +300,27 @@ def cases():
         for batch in (32, 128):
             for mixed in (False, True):
                 case = f"update/qmix/{name}/B{batch}" + "/mixed" * mixed
-                found[case] = lambda c, t, n=name, b=batch, m=mixed: bench_update(c, n, b, m, t)
+                found[case] = lambda c, t, f=None, n=name, b=batch, m=mixed: bench_update(c, n, b, m, t, f)
         for envs in (1, 8):
-            found[f"act/qmix/{name}/E{envs}"] = lambda c, t, n=name, e=envs: bench_act(c, n, e, t)
-    found["peak/sgemm"] = lambda c, t: sgemm_peak(t)
+            found[f"act/qmix/{name}/E{envs}"] = lambda c, t, f=None, n=name, e=envs: bench_act(c, n, e, t)
+    found["peak/sgemm"] = lambda c, t, f=None: sgemm_peak(t)
     return found
 
 
 def serve():
     known = cases()
     for line in sys.stdin:
-        threads, case = line.split()
+        threads, case, *path = line.split()
         torch.set_num_threads(int(threads))
         if case in known:
-            known[case](case, int(threads))
+            known[case](case, int(threads), read_lengths(path[0]) if path else None)
         print(".", flush=True)
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--lengths", help="file with the lengths of episodes for cases named .../mixed")
     options.add_argument("--serve", action="store_true", help="answer requests on standard input")
     options.add_argument("--list", action="store_true", help="names of the cases")
     options.add_argument("case", nargs="*", help="a case or the beginning of some; none: all at 3m and 5m_vs_6m")
@@ -301,12 +329,13 @@ def main():
     if chosen.serve:
         return serve()
     torch.set_num_threads(chosen.threads)
+    recorded = read_lengths(chosen.lengths) if chosen.lengths else None
     for case, run in cases().items():
         wanted = any(case.startswith(c) for c in chosen.case) if chosen.case else "/3m/" in case or "/5m_" in case
         if chosen.list:
             print(case)
         elif wanted:
-            run(case, chosen.threads)
+            run(case, chosen.threads, recorded)
 
 
 if __name__ == "__main__":

@@ -150,6 +150,27 @@ END_TEST
 
 /* ---- pictures ---- */
 
+/* `marl play` adds two lines and leaves one free. A small battle fits 80 x 24; of others the totals do, and the largest
+ * of one kind of unit, 57 marines, fits 100 x 40. */
+static void check_fits(const char *text, const char *name) {
+    int is_small = !strcmp(name, "combat:3m"), lines = 0;
+    size_t widest = 0;
+
+    for (const char *line = text; *line; lines++) {
+        size_t bytes = strcspn(line, "\n");
+        widest = bytes > widest ? bytes : widest;
+        if (lines == 1) {
+            ck_assert(!strncmp(line, "allies ", 7));
+            ck_assert_ptr_nonnull(strstr(line, "enemies "));
+            ck_assert_uint_le(bytes, 80);
+        }
+        line += bytes + (line[bytes] == '\n');
+    }
+    ck_assert_uint_le(widest, is_small ? 80 : 100);
+    if (is_small) ck_assert_int_le(lines, 21);
+    if (!strcmp(name, "combat:27m_vs_30m")) ck_assert_int_le(lines, 37);
+}
+
 static void check_picture(const char *name) {
     static sight s;
     static uint8_t pixels[4000000];
@@ -173,16 +194,20 @@ static void check_picture(const char *name) {
     ck_assert_int_eq(marl_env_draw_text(env, text, sizeof text), MARL_OK);
     ck_assert_ptr_nonnull(strstr(text, "step 0 of"));
     ck_assert_ptr_nonnull(strstr(text, "allies"));
+    check_fits(text, name);
     ck_assert_int_eq(marl_env_draw_text(env, text, 100), MARL_E_SHAPE);
     /* units somewhere off the map, shots, the dead */
     play_on(env, 8, 40, &s);
     ck_assert_int_eq(marl_env_render(env, &image), MARL_OK);
     ck_assert_int_eq(marl_env_draw_text(env, text, sizeof text), MARL_OK);
+    check_fits(text, name);
     marl_env_destroy(env);
 }
 
 START_TEST(test_pictures) {
+    check_picture("combat:3m");
     check_picture("combat:MMM2");
+    check_picture("combat:27m_vs_30m");
     check_picture("combat:3s_vs_5z");
     check_picture("combat:2c_vs_64zg");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A battle in text, for terminals: the part of the map that can be walked on, allies as capitals, enemies as small
- * letters, and a line a unit with hit points, shield and what it is about. */
+/* A battle in text, for terminals: what both sides have left, the part of the map that can be walked on, allies as
+ * capitals, enemies as small letters, and every unit with what it has left and whom it aims at. */
 #include "envs/combat/combat.h"
 
 #include <stdio.h>
@@ -8,7 +8,8 @@
 
 #include "core/base/status.h"
 
-enum { BAR = 10, MOST_LINES = 24 };
+/* Columns of a bar and of cells; sides of up to FEW units get a wide cell a unit. */
+enum { BAR = 8, FEW = 12, WIDE = 40, NARROW = 25, NARROW_COLUMNS = 4, CELL_BYTES = 128 };
 
 /* Shots leave no trace in the rules; a weapon that cooled down by no more than a step fired in it. */
 int32_t marl__combat_shot_at(const marl__combat *e, int32_t id) {
@@ -100,16 +101,17 @@ static char letter_of(const marl__combat *e, const alphabet *a, int32_t id) {
     return e->scenario.units[id].side == MARL__COMBAT_ALLY ? to_capital(letter) : letter;
 }
 
-static void put_legend(const marl__combat *e, page *p, const alphabet *a) {
-    char text[64];
+static void put_title(const marl__combat *e, page *p, const alphabet *a) {
+    char text[160];
 
+    snprintf(text, sizeof text, "%.100s   step %d of %d  ", e->name, e->step, e->keys.episode_limit);
+    put(p, text);
     for (int32_t i = 0; i < e->scenario.type_count; i++) {
         int32_t t = a->order[i];
-        snprintf(text, sizeof text, "%s%c %s", i > 0 ? "   " : "", to_capital(a->letters[t]),
-                 e->scenario.types[t].name);
+        snprintf(text, sizeof text, " %c %s ", to_capital(a->letters[t]), e->scenario.types[t].name);
         put(p, text);
     }
-    put(p, "   (enemies in small letters)\n");
+    put(p, " (enemies small)\n");
 }
 
 /* ---- the map ---- */
@@ -178,90 +180,147 @@ static int32_t number_of(const marl__combat *e, int32_t id) {
     return at;
 }
 
-static void put_bar(page *p, double share, char full) {
+/* What is left of hp and shield together, of `most`. */
+static void put_bar(page *p, double hp, double shield, double most) {
     char bar[BAR + 3];
-    int32_t filled = (int32_t)(share * BAR + 0.5);
+    int32_t full = (int32_t)(hp / most * BAR + 0.5), shielded = (int32_t)((hp + shield) / most * BAR + 0.5);
 
-    filled = filled == 0 && share > 0 ? 1 : filled;
+    full = full == 0 && hp > 0 ? 1 : full;
     bar[0] = '[';
     for (int32_t i = 0; i < BAR; i++) {
-        bar[1 + i] = i < filled ? full : ' ';
+        bar[1 + i] = i < full ? '=' : i < shielded ? '~' : ' ';
     }
     bar[1 + BAR] = ']';
     bar[2 + BAR] = '\0';
     put(p, bar);
 }
 
-static void put_deed(const marl__combat *e, page *p, int32_t id) {
+/* Whom it aims at, in words or, where there is less room, in signs. */
+static void put_deed(const marl__combat *e, page *p, const alphabet *a, int32_t id, int is_wide) {
     const marl__combat_state *s = marl__combat_world_state(e->world);
     int32_t target = s->order[id] == MARL__COMBAT_ATTACK ? s->order_target[id] : s->target[id];
-    char text[64] = "";
+    int fires = marl__combat_shot_at(e, id) >= 0;
+    char text[32];
 
-    if (target >= 0) {
-        snprintf(text, sizeof text, " %s%s %d%s", e->is_healer[id] ? "heals " : "aims at ",
-                 e->scenario.units[target].side == MARL__COMBAT_ALLY ? "ally" : "enemy", number_of(e, target),
-                 marl__combat_shot_at(e, id) >= 0 && !e->is_healer[id] ? " and fires" : "");
-    }
-    put(p, text);
-}
-
-static void put_unit(const marl__combat *e, page *p, const alphabet *a, int32_t id) {
-    const marl__combat_state *s = marl__combat_world_state(e->world);
-    const marl__combat_type *type = marl__combat_type_of(e, id);
-    char text[96];
-
-    snprintf(text, sizeof text, "  %c %-5s %2d %-14.31s", letter_of(e, a, id),
-             e->scenario.units[id].side == MARL__COMBAT_ALLY ? "ally" : "enemy", number_of(e, id), type->name);
-    put(p, text);
-    if (!s->alive[id]) {
-        put(p, " dead\n");
+    if (target < 0) {
         return;
     }
-    put_bar(p, s->hp[id] / type->hp, '=');
-    if (type->shield > 0) {
-        put_bar(p, s->shield[id] / type->shield, '~');
-    }
-    snprintf(text, sizeof text, " %5.1f hp", s->hp[id]);
+    snprintf(text, sizeof text, " %s%c%d%s", !is_wide ? ">" : e->is_healer[id] ? "heals " : fires ? "fires " : "aims ",
+             letter_of(e, a, target), number_of(e, target), is_wide ? "" : e->is_healer[id] ? "+" : fires ? "!" : "");
     put(p, text);
-    put_deed(e, p, id);
-    put(p, "\n");
 }
 
-/* Large sides are summed up: their lines would not fit a screen. */
-static void put_side(const marl__combat *e, page *p, const alphabet *a, const int16_t *ids, int32_t count,
-                     const char *name) {
+/* A wide cell names the type too. */
+static void put_unit(const marl__combat *e, page *p, const alphabet *a, int32_t id, int is_wide) {
     const marl__combat_state *s = marl__combat_world_state(e->world);
-    double hp = 0, most = 0;
+    const marl__combat_type *type = marl__combat_type_of(e, id);
+    char text[64];
+
+    snprintf(text, sizeof text, "%c%-*d", letter_of(e, a, id), is_wide ? 2 : 3, number_of(e, id));
+    put(p, text);
+    if (is_wide) {
+        snprintf(text, sizeof text, " %-8.8s ", type->name);
+        put(p, text);
+    }
+    if (!s->alive[id]) {
+        put(p, "dead");
+        return;
+    }
+    put_bar(p, s->hp[id], s->shield[id], type->hp + type->shield);
+    snprintf(text, sizeof text, "%*.0f", is_wide ? 5 : 4, s->hp[id] + s->shield[id]);
+    put(p, text);
+    put_deed(e, p, a, id, is_wide);
+}
+
+static void put_side(const marl__combat *e, page *p, const int16_t *ids, int32_t count, const char *name) {
+    const marl__combat_state *s = marl__combat_world_state(e->world);
+    double hp = 0, shield = 0, most = 0, most_shield = 0;
     int32_t alive = 0;
-    char text[96];
+    char text[64];
 
     for (int32_t i = 0; i < count; i++) {
         const marl__combat_type *type = marl__combat_type_of(e, ids[i]);
         alive += s->alive[ids[i]];
-        hp += s->hp[ids[i]] + s->shield[ids[i]] * s->alive[ids[i]];
+        hp += s->hp[ids[i]];
+        shield += s->shield[ids[i]] * s->alive[ids[i]];
         most += type->hp + type->shield;
+        most_shield += type->shield;
     }
-    snprintf(text, sizeof text, "%-8s %3d of %3d alive ", name, alive, count);
+    snprintf(text, sizeof text, "%-7s %3d of %3d ", name, alive, count);
     put(p, text);
-    put_bar(p, hp / most, '=');
-    put(p, "\n");
-    for (int32_t i = 0; i < count && e->scenario.unit_count <= MOST_LINES; i++) {
-        put_unit(e, p, a, ids[i]);
+    put_bar(p, hp, shield, most);
+    snprintf(text, sizeof text, most_shield > 0 ? " %.0f+%.0f" : " %.0f hp", hp, shield);
+    put(p, text);
+}
+
+/* ---- the page ---- */
+
+/* Ends a cell of `width` columns and puts it on the page; the last of a line is not filled up. */
+static void put_cell_of(page *p, page *cell, int32_t width, int is_last) {
+    char padded[CELL_BYTES + WIDE];
+
+    cell->buffer[cell->at < cell->bytes ? cell->at : cell->bytes - 1] = '\0';
+    snprintf(padded, sizeof padded, "%-*s", is_last ? 0 : width, cell->buffer);
+    put(p, padded);
+    if (is_last) {
+        put(p, "\n");
+    }
+    cell->at = 0;
+}
+
+static void put_totals(const marl__combat *e, page *p) {
+    char text[CELL_BYTES];
+    page cell = {text, sizeof text, 0};
+
+    put_side(e, &cell, e->agents, e->scenario.ally_count, "allies");
+    put_cell_of(p, &cell, WIDE, 0);
+    put_side(e, &cell, e->enemies, e->scenario.enemy_count, "enemies");
+    put_cell_of(p, &cell, WIDE, 1);
+}
+
+static int32_t rows_for(int32_t count, int32_t columns) {
+    return (count + columns - 1) / columns;
+}
+
+/* Allies on the left and enemies on the right; of the columns a side gets as many as make the list shortest. */
+static void put_units(const marl__combat *e, page *p, const alphabet *a) {
+    int32_t sides[2] = {e->scenario.ally_count, e->scenario.enemy_count};
+    int is_wide = sides[0] <= FEW && sides[1] <= FEW;
+    int32_t columns = is_wide ? 2 : NARROW_COLUMNS, split = 1, rows = INT32_MAX;
+    char text[CELL_BYTES];
+    page cell = {text, sizeof text, 0};
+
+    for (int32_t left = 1; left < columns; left++) {
+        int32_t least = rows_for(sides[0], left), other = rows_for(sides[1], columns - left);
+        least = other > least ? other : least;
+        if (least < rows) {
+            rows = least;
+            split = left;
+        }
+    }
+    for (int32_t row = 0; row < rows; row++) {
+        for (int32_t column = 0; column < columns; column++) {
+            const int16_t *ids = column < split ? e->agents : e->enemies;
+            int32_t place = (column < split ? column : column - split) * rows + row;
+            if (place < sides[column >= split]) {
+                put_unit(e, &cell, a, ids[place], is_wide);
+            }
+            put_cell_of(p, &cell, is_wide ? WIDE : NARROW, column == columns - 1);
+        }
     }
 }
 
+/* Totals come first: a terminal that is too low cuts the list of units. Small battles are 80 columns wide, those with
+ * many units 100. */
 marl_status marl__combat_draw_text(void *env, char *buffer, size_t buffer_bytes) {
     const marl__combat *e = env;
     page p = {buffer, buffer_bytes, 0};
     alphabet a = find_letters(&e->scenario);
-    char text[160];
 
-    snprintf(text, sizeof text, "%.100s   step %d of %d\n", e->name, e->step, e->keys.episode_limit);
-    put(&p, text);
-    put_legend(e, &p, &a);
+    put_title(e, &p, &a);
+    put_totals(e, &p);
     put_map(e, &p, &a);
-    put_side(e, &p, &a, e->agents, e->scenario.ally_count, "allies");
-    put_side(e, &p, &a, e->enemies, e->scenario.enemy_count, "enemies");
+    put_units(e, &p, &a);
     buffer[p.at < buffer_bytes ? p.at : buffer_bytes - 1] = '\0';
     if (p.at >= buffer_bytes) {
         return marl__fail(MARL_E_SHAPE, "the picture takes %zu bytes, the buffer has %zu", p.at + 1, buffer_bytes);
