@@ -68,19 +68,21 @@ static void acting_free(acting *a) {
     free(a->hidden[1]);
 }
 
-static void measure_acting(bench *bench, const char *name, const marl__team_shape *shape, int32_t teams) {
+static void measure_acting(bench *bench, const char *name, const char *algo, const bench_team *team, int32_t teams) {
     const bench_times *times = NULL;
     marl__learner *learner = NULL;
+    marl__team_shape shape;
     acting a = {.teams = teams};
-    marl_status status = bench_learner_create(bench, "qmix", shape, 1, &learner);
+    marl_status status = bench_team_shape(algo, team, &shape);
 
+    if (status == MARL_OK) status = bench_learner_create(bench, algo, &shape, 1, &learner);
     if (status == MARL_OK) {
         a.agent = marl__learner_agent(learner);
         a.version = marl__learner_version(learner);
         status = marl__actor_create(bench->device, a.agent, marl__learner_params(learner), teams, &a.actor);
     }
     if (status == MARL_OK) status = marl__actor_run_create(a.actor, &a.run);
-    if (status == MARL_OK && acting_fill(&a, shape)) times = bench_measure(bench, run_acting, &a);
+    if (status == MARL_OK && acting_fill(&a, &shape)) times = bench_measure(bench, run_acting, &a);
     if (times) {
         bench_report_times(bench, name, "us", times->wall, times->count, 1e6 / CALLS, 0);
         bench_report_times(bench, name, "cpu_us", times->cpu, times->count, 1e6 / CALLS, 0);
@@ -168,14 +170,16 @@ static void measure_playing(bench *bench, const char *name, uint32_t teams) {
 }
 
 void bench_act(bench *bench) {
+    static const char *const algos[] = {"qmix", "hpn_qmix"};
     static const int32_t teams[] = {1, 8};
     char name[64];
 
-    for (int t = 0; t < bench_team_count; t++)
-        for (int i = 0; i < 2; i++) {
-            snprintf(name, sizeof name, "act/qmix/%s/E%d", bench_teams[t].name, (int)teams[i]);
-            if (bench_wants(bench, name, 0)) measure_acting(bench, name, &bench_teams[t].shape, teams[i]);
-        }
+    for (int a = 0; a < 2; a++)
+        for (int t = a; t < bench_team_count; t++) /* the first is of foraging, which the combat maps follow */
+            for (int i = 0; i < 2; i++) {
+                snprintf(name, sizeof name, "act/%s/%s/E%d", algos[a], bench_teams[t].name, (int)teams[i]);
+                if (bench_wants(bench, name, 0)) measure_acting(bench, name, algos[a], &bench_teams[t], teams[i]);
+            }
     for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "policy/qmix/lbf:8x8-2p-2f-coop/E%d", (int)teams[i]);
         if (bench_wants(bench, name, 0)) measure_playing(bench, name, (uint32_t)teams[i]);

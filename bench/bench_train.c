@@ -46,14 +46,17 @@ static void measure_training(bench *bench, const char *name, const char *algo, c
 }
 
 void bench_train(bench *bench) {
-    static const struct { const char *algo, *preset; } runs[] = {
-        {"qmix", "epymarl"}, {"qmix", "quick"}, {"qmix", "tuned"}, {"qplex", "tuned"},
+    static const char foraging[] = "lbf:8x8-2p-2f-coop";
+    static const struct { const char *algo, *env, *preset; } runs[] = {
+        {"qmix", foraging, "epymarl"}, {"qmix", foraging, "quick"}, {"qmix", foraging, "tuned"},
+        {"qplex", foraging, "tuned"}, {"hpn_qmix", "combat:3m", "tuned"}, {"hpn_qmix", "combat:5m_vs_6m", "tuned"},
+        {"hpn_qmix", "combat:8m_vs_9m", "tuned"},
     };
-    static const char env[] = "lbf:8x8-2p-2f-coop";
 
     for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
         char name[96];
-        snprintf(name, sizeof name, "train/%s/%s/%s", runs[i].algo, env, runs[i].preset);
-        if (bench_wants(bench, name, 0)) measure_training(bench, name, runs[i].algo, env, runs[i].preset);
+        snprintf(name, sizeof name, "train/%s/%s/%s", runs[i].algo, runs[i].env, runs[i].preset);
+        if (bench_wants(bench, name, 0))
+            measure_training(bench, name, runs[i].algo, runs[i].env, runs[i].preset);
     }
 }

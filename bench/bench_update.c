@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One learner update of QMIX or QPLEX (targets, backward, clip, optimiser) on episodes of random numbers. Cases named
- * .../mixed have episodes of different lengths, whose padding a learner on padded batches computes all the same.
+/* One learner update of QMIX, QPLEX or HPN-QMIX (targets, backward, clip, optimiser) on episodes of random numbers.
+ * Cases named .../mixed have episodes of different lengths, whose padding a learner on padded batches computes all the
+ * same. Those named .../absent have three fifths of the entities out of sight, their columns zero, as battles do.
  *
  * peak_share: of the multiply-adds that the cores in use could do in that time, measured in the same run;
  * cpu_peak_share: the same by processor time, which other work on the machine does not touch. */
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "bench_learner.h"
+#include "run/team.h"
 
 const bench_team bench_teams[] = {
     {"lbf_8x8_2p", {.agents = 2, .obs = 12, .actions = 6, .state = 24, .rewards = 1, .episode_limit = 50}, 0},
@@ -31,6 +33,10 @@ static const setting common[] = {
     {"loss_factor", "0.5"}, {"grad_norm_clip", "10"},
 };
 static const setting of_qmix[] = {{"mixer.embed_dim", "32"}, {"mixer.hypernet_layers", "2"}};
+static const setting of_hpn_qmix[] = {
+    {"mixer.embed_dim", "32"}, {"mixer.hypernet_layers", "2"}, {"net", "hpn_gru"}, {"net.hpn_layout", "shared"},
+    {"net.hyper_dim", "64"}, {"net.heads", "1"}, {"last_action", "0"},
+};
 static const setting of_qplex[] = {{"mixer.kernels", "4"}, {"mixer.adv_layers", "2"}, {"mixer.adv_embed", "64"}};
 
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
@@ -39,6 +45,20 @@ static marl_status apply(marl_config *config, const setting *settings, size_t co
     marl_status status = MARL_OK;
     for (size_t i = 0; status == MARL_OK && i < count; i++)
         status = marl_config_set(config, settings[i].key, settings[i].value);
+    return status;
+}
+
+marl_status bench_team_shape(const char *algo, const bench_team *team, marl__team_shape *out) {
+    char name[64];
+    marl_env *env = NULL;
+    marl_status status;
+
+    *out = team->shape;
+    if (strncmp(algo, "hpn_", 4) != 0) return MARL_OK;
+    snprintf(name, sizeof name, "combat:%s", team->name);
+    if ((status = marl_env_create(NULL, name, NULL, &env)) == MARL_OK)
+        status = marl__team_shape_of(marl_env_get_spec(env), out);
+    marl_env_destroy(env);
     return status;
 }
 
@@ -54,6 +74,7 @@ marl_status bench_learner_create(const bench *bench, const char *algo, const mar
     status = marl_config_create(NULL, component, &config);
     if (status == MARL_OK) status = apply(config, common, COUNT(common));
     if (status == MARL_OK && !strcmp(algo, "qmix")) status = apply(config, of_qmix, COUNT(of_qmix));
+    if (status == MARL_OK && !strcmp(algo, "hpn_qmix")) status = apply(config, of_hpn_qmix, COUNT(of_hpn_qmix));
     if (status == MARL_OK && !strcmp(algo, "qplex")) status = apply(config, of_qplex, COUNT(of_qplex));
     if (status == MARL_OK) status = marl__algo_type_find(algo, &type);
     if (status == MARL_OK) status = type->create(bench->device, type, config, shape, batch, 1, 0, out);
@@ -98,7 +119,19 @@ static void fill_actions(batch *batch, size_t agent_slots, int32_t actions, uint
     }
 }
 
-static int batch_fill(batch *batch, const marl__team_shape *shape, int32_t count, const int32_t *lengths) {
+/* Three of five entities are absent. */
+static void hide_entities(batch *batch, const marl__team_shape *shape, size_t agent_slots, uint64_t *random) {
+    for (size_t row = 0; row < agent_slots; row++)
+        for (int32_t g = 0; g < shape->entities.group_count; g++) {
+            const marl__entity_group *group = &shape->entities.groups[g];
+            float *at = batch->obs + row * (size_t)shape->obs + group->offset;
+            for (int32_t e = 0; group->role != MARL_ROLE_NEUTRAL && e < group->count; e++, at += group->features)
+                if (bench_random(random) % 5 < 3) memset(at, 0, (size_t)group->features * sizeof *at);
+        }
+}
+
+static int batch_fill(batch *batch, const marl__team_shape *shape, int32_t count, const int32_t *lengths,
+                      int is_absent) {
     size_t slots = (size_t)shape->episode_limit + 1, agents = (size_t)shape->agents;
     size_t episode_slots = (size_t)count * slots;
     uint64_t random = 88172645463325252u;
@@ -113,6 +146,7 @@ static int batch_fill(batch *batch, const marl__team_shape *shape, int32_t count
     if (!batch->episodes || !batch->obs || !batch->state || !batch->rewards || !batch->avail || !batch->actions)
         return 0;
     fill_actions(batch, episode_slots * agents, shape->actions, &random);
+    if (is_absent) hide_entities(batch, shape, episode_slots * agents, &random);
     for (int32_t e = 0; e < count; e++) {
         size_t first = (size_t)e * slots;
         batch->episodes[e] = (marl__episode){
@@ -150,22 +184,7 @@ static void report_update(bench *bench, const char *name, const update *u, const
     bench_report_times(bench, name, "cpu_peak_share", times->cpu, times->count, gflop / peak, 1);
 }
 
-static void measure_update(bench *bench, const char *name, const char *algo, const marl__team_shape *shape,
-                           int32_t count, const int32_t *lengths) {
-    update u = {0};
-    const bench_times *times = NULL;
-    marl_status status = bench_learner_create(bench, algo, shape, count, &u.learner);
-
-    if (status == MARL_OK && batch_fill(&u.batch, shape, count, lengths)) {
-        double peak = bench_fma_peak();
-        times = bench_measure(bench, run_update, &u);
-        double again = bench_fma_peak();
-        if (times) report_update(bench, name, &u, times, peak > again ? peak : again);
-    }
-    if (!times) bench_fail(bench, name);
-    marl__learner_destroy(u.learner);
-    batch_free(&u.batch);
-}
+typedef enum variant { FULL, MIXED, ABSENT, VARIANTS } variant;
 
 /* What the longest of `count` different ones of the sorted lengths is on average: number i of n is it with the chance
  * C(i - 1, count - 1) / C(n, count). */
@@ -182,7 +201,7 @@ static int32_t mean_longest(const int32_t *lengths, int32_t n, int32_t count) {
 /* Full length; or for mixed ones an even spread from a fifth to the whole, which makes padding two fifths of a padded
  * batch; or what a batch of the given lengths is on average: the middle of each of `count` equal parts of the sorted
  * list, with the longest, which decides about padding, as long as that of a random batch. */
-static void set_lengths(const bench *bench, int32_t limit, int32_t count, int is_mixed, int32_t *lengths) {
+static void set_lengths(const bench *bench, int32_t limit, int32_t count, variant variant, int32_t *lengths) {
     int64_t n = bench->length_count;
     int32_t longest = n > count ? mean_longest(bench->lengths, bench->length_count, count) : limit;
 
@@ -190,27 +209,48 @@ static void set_lengths(const bench *bench, int32_t limit, int32_t count, int is
         int32_t length = limit / 5 + (limit - limit / 5) * e / (count > 1 ? count - 1 : 1);
         if (n > 0) length = bench->lengths[n * (2 * e + 1) / (2 * count)];
         if (n > count && (e == count - 1 || length > longest)) length = longest;
-        lengths[e] = is_mixed && length < limit ? length : limit;
+        lengths[e] = variant == MIXED && length < limit ? length : limit;
     }
 }
 
-static void run_case(bench *bench, const char *algo, const bench_team *team, int32_t batch, int is_mixed) {
+static void measure_update(bench *bench, const char *name, const char *algo, const bench_team *team, int32_t count,
+                           variant variant) {
     int32_t lengths[BATCH_MAX];
+    update u = {0};
+    marl__team_shape shape;
+    const bench_times *times = NULL;
+    marl_status status = bench_team_shape(algo, team, &shape);
+
+    if (status == MARL_OK) status = bench_learner_create(bench, algo, &shape, count, &u.learner);
+    if (status == MARL_OK) set_lengths(bench, shape.episode_limit, count, variant, lengths);
+    if (status == MARL_OK && batch_fill(&u.batch, &shape, count, lengths, variant == ABSENT)) {
+        double peak = bench_fma_peak();
+        times = bench_measure(bench, run_update, &u);
+        double again = bench_fma_peak();
+        if (times) report_update(bench, name, &u, times, peak > again ? peak : again);
+    }
+    if (!times) bench_fail(bench, name);
+    marl__learner_destroy(u.learner);
+    batch_free(&u.batch);
+}
+
+static void run_case(bench *bench, const char *algo, const bench_team *team, int32_t batch, variant variant) {
+    static const char *const endings[VARIANTS] = {"", "/mixed", "/absent"};
     char name[64];
 
-    snprintf(name, sizeof name, "update/%s/%s/B%d%s", algo, team->name, (int)batch, is_mixed ? "/mixed" : "");
-    if (!bench_wants(bench, name, team->is_large)) return;
-    set_lengths(bench, team->shape.episode_limit, batch, is_mixed, lengths);
-    measure_update(bench, name, algo, &team->shape, batch, lengths);
+    snprintf(name, sizeof name, "update/%s/%s/B%d%s", algo, team->name, (int)batch, endings[variant]);
+    if (bench_wants(bench, name, team->is_large)) measure_update(bench, name, algo, team, batch, variant);
 }
 
 void bench_update(bench *bench) {
-    static const char *const algos[] = {"qmix", "qplex"};
+    static const struct { const char *name; int sees_entities; } algos[] = {{"qmix", 0}, {"qplex", 0}, {"hpn_qmix", 1}};
 
     for (size_t a = 0; a < COUNT(algos); a++)
-        for (int t = 0; t < bench_team_count; t++)
-            for (int is_mixed = 0; is_mixed < 2; is_mixed++) {
-                run_case(bench, algos[a], &bench_teams[t], BATCH_MAX / 4, is_mixed);
-                run_case(bench, algos[a], &bench_teams[t], BATCH_MAX, is_mixed);
+        for (int t = algos[a].sees_entities; t < bench_team_count; t++) /* the first is of foraging */
+            for (variant variant = FULL; variant < (algos[a].sees_entities ? VARIANTS : ABSENT); variant++) {
+                const bench_team *team = &bench_teams[t];
+                if (algos[a].sees_entities && team->is_large) run_case(bench, algos[a].name, team, 4, variant);
+                run_case(bench, algos[a].name, team, BATCH_MAX / 4, variant);
+                run_case(bench, algos[a].name, team, BATCH_MAX, variant);
             }
 }

@@ -19,16 +19,16 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CASES = ["update/qmix/3m/B32", "update/qmix/3m/B128", "update/qmix/5m_vs_6m/B32", "update/qmix/5m_vs_6m/B128",
          "update/qmix/5m_vs_6m/B32/mixed", "update/qmix/5m_vs_6m/B128/mixed", "act/qmix/5m_vs_6m/E1",
-         "act/qmix/5m_vs_6m/E8"]
+         "act/qmix/5m_vs_6m/E8", "update/hpn_qmix/5m_vs_6m/B128", "act/hpn_qmix/5m_vs_6m/E8"]
 
 
 class Peer:
     """A process that stays, because importing PyTorch takes seconds."""
 
-    def __init__(self, python, threads):
+    def __init__(self, python, script, threads):
         # Some of its libraries read the number of threads at start only, so there is one process for each.
         environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
-        script = os.path.join(ROOT, "bench/peers/qmix.py")
+        script = os.path.join(ROOT, "bench/peers", script)
         self.process = subprocess.Popen([python, script, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, env=environment)
         self.threads = threads
@@ -49,7 +49,7 @@ class Peer:
 
 
 def run_ours(program, case, lengths, threads):
-    command = [program, "--threads", str(threads), *(["--lengths", lengths] if lengths else []), case]
+    command = [program, "--threads", str(threads), *(["--lengths", lengths] if lengths else []), case + "$"]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if answer.returncode != 0:
         sys.exit(f"compare.py: {' '.join(command)} failed")
@@ -93,12 +93,17 @@ def main():
     metrics = ["cpu_ms", "cpu_us"] if options.cpu else ["ms", "us"]
     print(f"{'case':34} {'threads':>7} {'metric':>7} {'PyTorch':>10} {'libmarl':>10} {'ratio':>7}  (least-greatest)")
     for threads in (int(t) for t in options.threads.split(",")):
-        peer = Peer(options.python, threads)
+        peers = {}
         for case in options.case or CASES:
+            script = "hpn.py" if "/hpn_" in case else "qmix.py"
+            if script not in peers:
+                peers[script] = Peer(options.python, script, threads)
+            peer = peers[script]
             metric, theirs, ours, ratios = compare(case, options, peer, metrics)
             print(f"{case:34} {threads:7} {metric:>7} {theirs:10.4g} {ours:10.4g} {statistics.median(ratios):7.2f}  "
                   f"({min(ratios):.2f}-{max(ratios):.2f})", flush=True)
-        peer.close()
+        for peer in peers.values():
+            peer.close()
 
 
 if __name__ == "__main__":

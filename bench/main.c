@@ -5,7 +5,8 @@
  *     marl-bench [--threads N] [--seconds S] [--repeats N] [--device NAME] [--isa NAME] [--lengths FILE] [--list]
  *                [CASE...]
  *
- * A CASE is a name or the beginning of some ("update/qmix/5m_vs_6m"); none: all but the large ones. */
+ * A CASE is a name or the beginning of some ("update/qmix/5m_vs_6m"), with a $ behind it only a name; none: all but the
+ * large ones. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +24,16 @@ static double now(clockid_t clock) {
     return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
 }
 
+static int is_asked(const char *name, const char *wanted) {
+    size_t length = strlen(wanted);
+    if (length > 0 && wanted[length - 1] == '$')
+        return strlen(name) == length - 1 && strncmp(name, wanted, length - 1) == 0;
+    return strncmp(name, wanted, length) == 0;
+}
+
 int bench_wants(bench *bench, const char *name, int is_large) {
     int is_wanted = bench->wanted_count == 0 && !is_large;
-    for (int i = 0; i < bench->wanted_count; i++)
-        is_wanted |= strncmp(name, bench->wanted[i], strlen(bench->wanted[i])) == 0;
+    for (int i = 0; i < bench->wanted_count; i++) is_wanted |= is_asked(name, bench->wanted[i]);
     found += is_wanted;
     if (is_wanted && bench->is_list) printf("%s\n", name);
     return is_wanted && !bench->is_list;

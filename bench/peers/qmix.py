@@ -120,10 +120,10 @@ def td_lambda_targets(reward, terminated, mask, q, gamma, td_lambda):
 
 
 class Learner:
-    def __init__(self, shape, settings):
+    def __init__(self, shape, settings, controller=None):
         agents, obs, state, actions = shape
         self.settings = settings
-        self.online = Controller(agents, obs, actions, settings["hidden"])
+        self.online = controller or Controller(agents, obs, actions, settings["hidden"])
         self.mixer = Mixer(agents, state, settings["embed"], settings["hyper"])
         self.target = copy.deepcopy(self.online)
         self.target_mixer = copy.deepcopy(self.mixer)
@@ -260,17 +260,9 @@ def sgemm_peak(threads):
     return max(values)
 
 
-def bench_update(case, name, batch, is_mixed, threads, recorded=None):
-    *shape, steps = SHAPES[name]
-    learner = Learner(shape, SETTINGS)
-    lengths = mixed_lengths(steps, batch, recorded) if is_mixed else [steps] * batch
-    steps = max(lengths)  # learners of this form cut a batch behind its longest episode
-    data = synthetic(shape, batch, steps + 1)
-    if is_mixed:
-        shorten(data, lengths)
+def report_update(case, learner, data, gflop, threads):
     peak = sgemm_peak(threads)
     times = measure(lambda: learner.update(data))
-    gflop = update_flops(learner, batch, steps + 1) / 1e9
     report(case, "ms", [1e3 * wall for wall, _ in times], threads)
     report(case, "cpu_ms", [1e3 * cpu for _, cpu in times], threads)
     report(case, "gflop", [gflop], threads)
@@ -278,11 +270,24 @@ def bench_update(case, name, batch, is_mixed, threads, recorded=None):
     report(case, "cpu_peak_share", [gflop / cpu / peak for _, cpu in times], threads)
 
 
-def bench_act(case, name, envs, threads):
+def mixed(shape, limit, batch, is_mixed, recorded):
+    """A batch and its slots: learners of this form cut it behind its longest episode."""
+    lengths = mixed_lengths(limit, batch, recorded) if is_mixed else [limit] * batch
+    data = synthetic(shape, batch, max(lengths) + 1)
+    if is_mixed:
+        shorten(data, lengths)
+    return data, max(lengths) + 1
+
+
+def bench_update(case, name, batch, is_mixed, threads, recorded=None):
     *shape, steps = SHAPES[name]
-    controller = Controller(shape[0], shape[1], shape[3], SETTINGS["hidden"])
-    data = synthetic(shape, envs, steps + 1)
-    controller.reset(envs)
+    learner = Learner(shape, SETTINGS)
+    data, slots = mixed(shape, steps, batch, is_mixed, recorded)
+    report_update(case, learner, data, update_flops(learner, batch, slots) / 1e9, threads)
+
+
+def report_act(case, controller, data, steps, threads):
+    controller.reset(data["obs"].shape[0])
     slot = [0]
 
     def step():
@@ -292,6 +297,12 @@ def bench_act(case, name, envs, threads):
     times = measure(step)
     report(case, "us", [1e6 * wall for wall, _ in times], threads)
     report(case, "cpu_us", [1e6 * cpu for _, cpu in times], threads)
+
+
+def bench_act(case, name, envs, threads):
+    *shape, steps = SHAPES[name]
+    controller = Controller(shape[0], shape[1], shape[3], SETTINGS["hidden"])
+    report_act(case, controller, synthetic(shape, envs, steps + 1), steps, threads)
 
 
 def cases():
@@ -307,8 +318,7 @@ def cases():
     return found
 
 
-def serve():
-    known = cases()
+def serve(known):
     for line in sys.stdin:
         threads, case, *path = line.split()
         torch.set_num_threads(int(threads))
@@ -317,8 +327,8 @@ def serve():
         print(".", flush=True)
 
 
-def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(known, doc):
+    options = argparse.ArgumentParser(description=doc.splitlines()[0])
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--lengths", help="file with the lengths of episodes for cases named .../mixed")
     options.add_argument("--serve", action="store_true", help="answer requests on standard input")
@@ -327,10 +337,10 @@ def main():
     chosen = options.parse_args()
     torch.manual_seed(1)
     if chosen.serve:
-        return serve()
+        return serve(known)
     torch.set_num_threads(chosen.threads)
     recorded = read_lengths(chosen.lengths) if chosen.lengths else None
-    for case, run in cases().items():
+    for case, run in known.items():
         wanted = any(case.startswith(c) for c in chosen.case) if chosen.case else "/3m/" in case or "/5m_" in case
         if chosen.list:
             print(case)
@@ -339,4 +349,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(cases(), __doc__)

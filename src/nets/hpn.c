@@ -269,6 +269,13 @@ static marl__val own_context(const builder *b) {
     return joined;
 }
 
+/* An agent who sees no entity of a group, or is dead, has a row of zeros: in battles about half of them do. The
+ * observation itself would be owed a gradient for these all the same. */
+static marl__val times_some(const builder *b, marl__val outer, int32_t weight) {
+    if (b->g->status != MARL_OK || b->g->values[b->obs].wants_grad) return times(b, outer, weight);
+    return marl__linear_some(b->g, outer, leaf(b, weight));
+}
+
 static marl__val build_entities(const builder *b) {
     marl__val sum = -1;
     for (int32_t i = 0; i < b->net->team.entities.group_count; i++) {
@@ -277,7 +284,7 @@ static marl__val build_entities(const builder *b) {
         if (is_own(b->net, i)) continue;
         marl__val outer = marl__hpn_embed(b->g, b->obs, leaf(b, at[HYPER_W]), leaf(b, at[HYPER_B]), group->offset,
                                           group->count, b->net->activation);
-        sum = sum_of(b, sum, times(b, outer, at[EMBED_W]));
+        sum = sum_of(b, sum, times_some(b, outer, at[EMBED_W]));
     }
     return merge(b, sum, b->net->params[MERGE]);
 }

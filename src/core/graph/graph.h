@@ -86,6 +86,9 @@ marl__val marl__find_value(const marl__graph *graph, const char *name); /* leaf 
 /* Ops. -1 stands for an absent optional input. */
 /* x of K times the columns that a weight of K groups takes: block k of the columns goes through group k. */
 marl__val marl__linear(marl__graph *g, marl__val x, marl__val weight, marl__val bias, int32_t activation);
+/* The same for an x with many rows of zeros, which cost nothing. Such a row gets no gradient, so what made x must owe
+ * its inputs none for it: as hpn_embed, whose row is zero where every entity's features are. */
+marl__val marl__linear_some(marl__graph *g, marl__val x, marl__val weight);
 marl__val marl__gru(marl__graph *g, marl__val gates, marl__val weight, marl__val bias, marl__val h0, marl__val reset);
 marl__val marl__shift_time(marl__graph *g, marl__val x, marl__val x0, marl__val reset);
 marl__val marl__layer_norm(marl__graph *g, marl__val x, marl__val scale, marl__val shift, float eps);

@@ -3,7 +3,10 @@
  *
  * The K groups of a weight serve either the agents, each its own, or blocks of columns: where x is K times as wide as a
  * group is long, block k of a row goes through group k and gives block k of y. So K networks over the same rows are one
- * node a layer. Which it is follows from the widths; ints[1] of the node is the number of blocks, 0 for none. */
+ * node a layer. Which it is follows from the widths; ints[1] of the node is the number of blocks, 0 for none.
+ *
+ * marl__linear_some, ints[2]: many rows of x are zero from end to end, as an agent's are who sees nobody. A second
+ * output says which are not, so that the products, forward and backward, are made for these alone. */
 #include "core/ops/ops.h"
 
 static double product_flops(const marl__graph *g, const marl__node *node) {
@@ -52,26 +55,39 @@ marl__val marl__linear(marl__graph *g, marl__val x, marl__val weight, marl__val 
     return marl__add_output(g, node, space, out, MARL__F32);
 }
 
-static marl__val linear_dx(marl__graph *g, marl__val dy, marl__val weight) {
+marl__val marl__linear_some(marl__graph *g, marl__val x, marl__val weight) {
+    marl__val y = marl__linear(g, x, weight, -1, MARL__IDENTITY);
+    if (g->status != MARL_OK) return -1;
+    marl__node *node = &g->nodes[g->node_count - 1];
+    if (node->ints[1]) return y;
+    node->ints[2] = 1;
+    return marl__add_output(g, node, g->values[x].space, 1, MARL__I32) < 0 ? -1 : y;
+}
+
+/* some: -1, or which rows of the product's x are not zero; the others get no gradient. */
+static marl__val linear_dx(marl__graph *g, marl__val dy, marl__val weight, marl__val some) {
     if (g->status != MARL_OK) return -1;
     const marl__param *w = marl__param_of(g, weight);
     int32_t space = g->values[dy].space, blocks = blocks_of(g, dy, weight, w->rows), cols = w->cols * blocks;
-    marl__val in[] = {dy, weight};
-    marl__node *node = marl__add_node(g, MARL__OP_linear_dx, in, 2);
+    marl__val in[] = {dy, weight, some};
+    marl__node *node = marl__add_node(g, MARL__OP_linear_dx, in, 3);
     if (!node) return -1;
+    node->ints[2] = some >= 0;
     set_groups(g, node, weight, blocks);
     return marl__add_output(g, node, space, cols, MARL__F32);
 }
 
 static void linear_vjp(marl__graph *g, const marl__node *node, const marl__val *dout, marl__val *din) {
     marl__val x = node->in[0], weight = node->in[1], bias = node->in[2], dy = dout[0];
+    marl__val some = node->ints[2] ? node->out[1] : -1;
     if (node->ints[0] != MARL__IDENTITY) dy = marl__times_slope(g, node->ints[0], 1.0f, dy, node->out[0]);
     if (g->status == MARL_OK && g->values[weight].wants_grad) {
-        marl__val in[] = {dy, x, weight, bias};
-        marl__node *grad = marl__add_node(g, MARL__OP_linear_grad, in, 4);
+        marl__val in[] = {dy, x, weight, bias, some};
+        marl__node *grad = marl__add_node(g, MARL__OP_linear_grad, in, 5);
+        if (grad) grad->ints[2] = some >= 0;
         set_groups(g, grad, weight, node->ints[1] ? node->ints[1] : 1);
     }
-    if (g->status == MARL_OK && g->values[x].wants_grad) din[0] = linear_dx(g, dy, weight);
+    if (g->status == MARL_OK && g->values[x].wants_grad) din[0] = linear_dx(g, dy, weight, some);
 }
 
 marl__val marl__linear_param_tangent(marl__graph *g, marl__val x, marl__val weight, marl__val dweight,
@@ -91,8 +107,8 @@ static void linear_jvp(marl__graph *g, const marl__node *node, const marl__val *
 }
 
 static void linear_dx_jvp(marl__graph *g, const marl__node *node, const marl__val *din, marl__val *dout) {
-    marl__val by_dy = din[0] < 0 ? -1 : linear_dx(g, din[0], node->in[1]);
-    dout[0] = marl__add_tangents(g, by_dy, din[1] < 0 ? -1 : linear_dx(g, node->in[0], din[1]));
+    marl__val by_dy = din[0] < 0 ? -1 : linear_dx(g, din[0], node->in[1], node->in[2]);
+    dout[0] = marl__add_tangents(g, by_dy, din[1] < 0 ? -1 : linear_dx(g, node->in[0], din[1], node->in[2]));
 }
 
 const marl__op marl__op_linear = {

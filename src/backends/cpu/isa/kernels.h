@@ -17,6 +17,7 @@
 #include "core/graph/ops.def"
 #undef MARL_OP
 
+size_t MARL__ISA(marl__scratch_linear)(const marl__call *call);
 size_t MARL__ISA(marl__scratch_gru)(const marl__call *call);
 size_t MARL__ISA(marl__scratch_gru_grad)(const marl__call *call);
 size_t MARL__ISA(marl__scratch_gru_jvp)(const marl__call *call);
