@@ -35,6 +35,7 @@ lbf-2s-8x8|iql vdn qmix qplex|lbf:2s-8x8-2p-2f-coop|tuned|2000000|1 2 3|-|
 lbf-15x15-4p-3f|iql vdn qmix qplex|lbf:15x15-4p-3f|tuned|5000000|1 2 3|-|
 combat-3m|qmix hpn_qmix|combat:3m|tuned|500000|1 2|-|
 combat-5m_vs_6m|qmix hpn_qmix|combat:5m_vs_6m|tuned|500000|1|-|
+combat-transfer|hpn_qmix|combat:5m_vs_6m|tuned|500000|1|agent_id=none|
 combat-8m_vs_9m|qmix hpn_qmix|combat:8m_vs_9m|tuned|1000000|1|-|
 combat-MMM2|qmix hpn_qmix|combat:MMM2|tuned|1000000|1|-|
 $(for map in 5m_vs_6m 3s_vs_5z 8m_vs_9m 6h_vs_8z 3s5z_vs_3s6z MMM2 corridor 2c_vs_64zg bane_vs_bane 27m_vs_30m; do
