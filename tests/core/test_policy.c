@@ -123,9 +123,9 @@ START_TEST(first_sigma) {
     marl__exec_run(r.exec, 0);
     check_close("sigma", 0, (double)data(&r, sigma)[0], 0.3655293, 1e-7);
     check_close("entropy", 0, (double)data(&r, entropy)[0], 2 * 0.4125297, 1e-7);
-    rig_close(&r);
     marl__version_destroy(params, &version);
     marl__params_destroy(params);
+    rig_close(&r);
 }
 END_TEST
 

@@ -240,8 +240,7 @@ START_TEST(test_deepest) {
 END_TEST
 
 /* The product of trust-region steps through a whole actor, in stages on one forward pass: forward mode, the rows' own
- * product, reverse mode. It is symmetric and positive, and the change of the divergence's gradient along a
- * direction. */
+ * product, reverse mode. It is symmetric and positive, and how the divergence's gradient changes along a direction. */
 typedef struct fisher {
     net_rig r;
     marl__version directions;
