@@ -103,8 +103,8 @@ marl__val marl__argmax(marl__graph *g, marl__val x, marl__val mask);
 marl__val marl__sum_rows(marl__graph *g, marl__val x);
 marl__val marl__spread_rows(marl__graph *g, marl__val x, int32_t space);
 marl__val marl__qmix_mix(marl__graph *g, marl__val q, marl__val w1, marl__val b1, marl__val w2, marl__val b2);
-/* Entities are rows of k features side by side in obs: entity e of `count` has the columns from first + e k on. Its hidden
- * layer is z_e = act(w x_e + b), w (K,d,k). A row of zeros is an absent entity; see hpn_embed.c and hpn_score.c.
+/* Entities are rows of k features side by side in obs: entity e of `count` has the columns from first + e k on. Its
+ * hidden layer is z_e = act(w x_e + b), w (K,d,k). A row of zeros is an absent entity; see hpn_embed.c, hpn_score.c.
  * hpn_embed: (AGENT, k d + k), the sum of the outer products x_e z_e^T (k rows of d), behind it the sum of x_e.
  * hpn_score: (AGENT, count), z_e . v + c for v (AGENT, d) and c (AGENT, 1); c may be -1. */
 marl__val marl__hpn_embed(marl__graph *g, marl__val obs, marl__val w, marl__val b, int32_t first, int32_t count,

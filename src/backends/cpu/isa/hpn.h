@@ -90,25 +90,35 @@ MARL__LANE_FN v16 hidden_sum(const layer *l, const float *x, int32_t panel) {
     return sum;
 }
 
-/* Columns of the entities of a row that are present: not all zero. */
-static inline int32_t list_present(const layer *l, const float *obs, int32_t *list) {
+/* Columns of the entities of a row that are present: not all zero. sums, or NULL: the sum of their features. */
+static inline int32_t list_present(const layer *l, const float *obs, int32_t *list, float *sums) {
+    const v16m features = v16m_tail(l->k);
+    const float *x = obs + l->first;
     int32_t present = 0;
-    for (int32_t e = 0, at = l->first; e < l->count; e++, at += l->k) {
-        uint32_t bits = 0;
-        for (int32_t c = 0; c < l->k; c += 16)
-            bits |= v16m_bits(v16_ne(v16_load_n(obs + at + c, l->k - c), v16_zero()));
-        list[present] = at;
+    v16 sum = v16_zero();
+
+    for (int32_t e = 0; e < l->count; e++, x += l->k) {
+        const v16 some = v16_load_tail(x, features);
+        uint32_t bits = v16m_bits(v16_ne(some, v16_zero()));
+        for (int32_t c = 16; c < l->k; c++) bits |= x[c] != 0.0f;
+        sum = v16_add(sum, some);
+        list[present] = (int32_t)(x - obs);
         present += bits != 0;
     }
+    if (!sums) return present;
+    v16_store_n(sums, l->k, sum);
+    for (int32_t c = 16; c < l->k; c++) sums[c] = 0.0f;
+    for (int32_t i = 0; i < present; i++)
+        for (int32_t c = 16; c < l->k; c++) sums[c] += obs[list[i] + c];
     return present;
 }
 
-/* Columns of the entities of a row whose score has a gradient. */
+/* Numbers of the entities of a row whose score has a gradient: mostly one. */
 static inline int32_t list_scored(const layer *l, const float *ds, int32_t *list) {
     int32_t scored = 0;
-    for (int32_t e = 0; e < l->count; e++) {
-        list[scored] = l->first + e * l->k;
-        scored += ds[e] != 0.0f;
+    for (int32_t e = 0; e < l->count; e += 16) {
+        uint32_t bits = v16m_bits(v16_ne(v16_load_n(ds + e, l->count - e), v16_zero()));
+        for (; bits; bits &= bits - 1) list[scored++] = e + __builtin_ctz(bits);
     }
     return scored;
 }
@@ -116,6 +126,34 @@ static inline int32_t list_scored(const layer *l, const float *ds, int32_t *list
 MARL__LANE_FN v16 hidden(const layer *l, const float *x, int32_t panel) {
     return v16_activate(l->kind, hidden_sum(l, x, panel));
 }
+
+/* Tiles: the same sums for a number of features and panels that the compiler knows, and relu, so that all loops unroll
+ * and sums stay in registers. Other numbers of features and other activations take the general way; a number is the
+ * same chain of the same operations on both. */
+#define HPN_EACH_K(TILE) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9)
+enum { K_LEAST = 3, K_MOST = 9, PANELS_MOST = 4 };
+
+static inline int has_tile(const layer *l) { return l->kind == MARL__RELU && l->k >= K_LEAST && l->k <= K_MOST; }
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* z of one entity for some panels: b and w are the first one's. */
+MARL__LANE_FN void tile_hidden(const float *b, const float *w, const float *x, const int k, const int panels, v16 *z) {
+    UNROLL for (int p = 0; p < panels; p++) z[p] = v16_load(b + p * 16);
+    UNROLL for (int c = 0; c < k; c++) {
+        const v16 feature = v16_set1(x[c]);
+        UNROLL for (int p = 0; p < panels; p++) z[p] = v16_fma(feature, v16_load(w + (p * k + c) * 16), z[p]);
+    }
+    UNROLL for (int p = 0; p < panels; p++) z[p] = v16_relu(z[p]);
+}
+
+/* Said of w and b before tile_hidden, where registers have no room for weights: they are read from the nearest cache
+ * for every entity. A compiler that knew they do not change would keep copies on the stack, made anew for every row. */
+#define MAY_HAVE_CHANGED(pointer) __asm__("" : "+r"(pointer))
 
 /* The tangent of z for one panel; moving holds those of W and b, dx (or NULL) that of x. */
 MARL__LANE_FN v16 moving_hidden(const layer *l, const layer *moving, const float *x, const float *dx, v16 z,
