@@ -30,6 +30,7 @@ static const shape shapes[] = {
     {"a group an agent", 3, 7, 2, 3, NULL, 4, {4, 3, 3, 1}},
     {"two groups", 3, 5, 17, 2, two_groups, 3, {3, 3, 2}},
     {"whole vectors", 2, 16, 33, 1, NULL, 3, {2, 2, 1}},
+    {"several vectors", 2, 5, 80, 1, NULL, 2, {2, 1}},
     {"wide", 2, 70, 130, 2, NULL, 2, {3, 2}},
     {"many rows", 3, 6, 4, 1, NULL, 3, {120, 120, 110}},
     {"many grouped rows", 3, 4, 3, 3, NULL, 3, {120, 120, 110}},
@@ -40,16 +41,14 @@ enum { SHAPE_COUNT = sizeof shapes / sizeof shapes[0] };
 /* Cases ------------------------------------------------------------------------------------------------------------ */
 
 /* Numbers of columns of a leaf. */
-typedef enum dim { DIM_1, DIM_3, DIM_A, DIM_B, DIM_3A, DIM_AGENTS, DIM_AGENTS_B, DIM_ENTITIES } dim;
+typedef enum dim { DIM_1, DIM_3, DIM_A, DIM_B, DIM_3A, DIM_AGENTS, DIM_AGENTS_B, DIM_FEATURES, DIM_ENTITIES } dim;
 
-/* Entities stand in columns 1 to one before the last. */
-enum { ENTITY_COUNT = 4 };
 
 /* Row space of a leaf that is a parameter: a weight (rows, cols) or a vector (rows). */
 enum { WEIGHT = 100, VECTOR };
 
 /* What a leaf is filled with: reals in (-1, 1), positive reals, 0 or 1, mostly 0, indices from -1; reals but for
- * absent entities, whose A columns are 0. */
+ * absent entities, whose columns are 0. */
 typedef enum fill { REAL, POSITIVE, FLAG, RARE, INDEX, ENTITIES } fill;
 
 /* Leaves without a derivative by definition, and those from which tangents flow though no gradient flows back. */
@@ -94,6 +93,11 @@ struct world {
     int32_t out_rows, out_cols; /* filled in when the graph has been built */
 };
 
+/* Entities stand in columns 1 to one before the last. More features than a vector has lanes are many enough. */
+enum { ENTITY_COUNT = 3, FEATURES_MOST = 20 };
+
+static int32_t features_of(const shape *s) { return s->A < FEATURES_MOST ? s->A : FEATURES_MOST; }
+
 static int32_t dim_of(const shape *s, dim d) {
     switch (d) {
     case DIM_3: return 3;
@@ -102,7 +106,8 @@ static int32_t dim_of(const shape *s, dim d) {
     case DIM_3A: return 3 * s->A;
     case DIM_AGENTS: return s->agents;
     case DIM_AGENTS_B: return s->agents * s->B;
-    case DIM_ENTITIES: return 1 + ENTITY_COUNT * s->A + 1;
+    case DIM_FEATURES: return features_of(s);
+    case DIM_ENTITIES: return 1 + ENTITY_COUNT * features_of(s) + 1;
     default: return 1;
     }
 }
@@ -340,35 +345,41 @@ static void ref_qmix_mix(const world *w, double *out) {
     }
 }
 
-/* Feature c of entity e, and unit j of its hidden layer. */
-static double feature(const world *w, int32_t row, int32_t e, int32_t c) { return at(w, 0, row, 1 + e * w->s->A + c); }
+/* Features of entity e. */
+static double *entity_of(const world *w, int32_t row, int32_t e) {
+    return w->leaves[0].x + (size_t)row * (size_t)w->leaves[0].cols + 1 + e * features_of(w->s);
+}
 
-static double hidden_unit(const world *w, int32_t row, int32_t e, int32_t j) {
-    int32_t k = w->s->A, d = w->s->B, group = group_of_row(w, row);
-    double sum = param_at(w, 2, group, d, j, 0);
-    for (int32_t c = 0; c < k; c++) sum += param_at(w, 1, group, d, j, c) * feature(w, row, e, c);
-    return function_of(w->c->kind, sum);
+/* Unit j of the hidden layer before its activation. */
+static double hidden_sum(const world *w, int32_t row, const double *x, int32_t j) {
+    int32_t k = features_of(w->s), unit = group_of_row(w, row) * w->s->B + j;
+    const double *weight = w->leaves[1].x + (size_t)unit * (size_t)k;
+    double sum = w->leaves[2].x[unit];
+    for (int32_t c = 0; c < k; c++) sum += weight[c] * x[c];
+    return sum;
 }
 
 static void ref_hpn_embed(const world *w, double *out) {
-    int32_t k = w->s->A, d = w->s->B;
+    int32_t k = features_of(w->s), d = w->s->B;
     for (int32_t i = 0; i < w->out_rows * w->out_cols; i++) out[i] = 0;
     for (int32_t row = 0; row < w->out_rows; row++, out += w->out_cols)
         for (int32_t e = 0; e < ENTITY_COUNT; e++) {
+            const double *x = entity_of(w, row, e);
             for (int32_t j = 0; j < d; j++) {
-                double z = hidden_unit(w, row, e, j);
-                for (int32_t c = 0; c < k; c++) out[c * d + j] += feature(w, row, e, c) * z;
+                double z = function_of(w->c->kind, hidden_sum(w, row, x, j));
+                for (int32_t c = 0; c < k; c++) out[c * d + j] += x[c] * z;
             }
-            for (int32_t c = 0; c < k; c++) out[k * d + c] += feature(w, row, e, c);
+            for (int32_t c = 0; c < k; c++) out[k * d + c] += x[c];
         }
 }
 
 static void ref_hpn_score(const world *w, double *out) {
     for (int32_t row = 0; row < w->out_rows; row++)
         for (int32_t e = 0; e < ENTITY_COUNT; e++) {
-            double *score = &out[row * ENTITY_COUNT + e];
-            *score = has(w, 4) ? at(w, 4, row, 0) : 0;
-            for (int32_t j = 0; j < w->s->B; j++) *score += hidden_unit(w, row, e, j) * at(w, 3, row, j);
+            double sum = has(w, 4) ? at(w, 4, row, 0) : 0;
+            for (int32_t j = 0; j < w->s->B; j++)
+                sum += function_of(w->c->kind, hidden_sum(w, row, entity_of(w, row, e), j)) * at(w, 3, row, j);
+            out[row * ENTITY_COUNT + e] = sum;
         }
 }
 
@@ -505,7 +516,7 @@ static marl__val build_by_agent(marl__graph *g, const marl__val *in, const op_ca
 #define BINARY(label, kind, fill) \
     {label, build_binary, ref_binary, kind, 0, {X(DIM_B), {"b", MARL__AGENT, DIM_B, DIM_1, fill, 0}}}
 #define LAYER(fill)                                                                            \
-    {"obs", MARL__AGENT, DIM_ENTITIES, DIM_1, fill, 0}, {"W", WEIGHT, DIM_A, DIM_B, REAL, 0},  \
+    {"obs", MARL__AGENT, DIM_ENTITIES, DIM_1, fill, 0}, {"W", WEIGHT, DIM_FEATURES, DIM_B, REAL, 0}, \
     {"b", VECTOR, DIM_1, DIM_B, REAL, 0}
 #define TD(label, space, kind)                                                                     \
     {label, build_td_target, ref_td_target, kind, 0,                                               \
@@ -575,7 +586,6 @@ static const op_case cases[] = {
       IN("w2", MARL__TEAM, DIM_B), IN("b2", MARL__TEAM, DIM_1)}},
     {"hpn_embed", build_hpn_embed, ref_hpn_embed, MARL__TANH, 0, {LAYER(REAL)}},
     {"hpn_embed relu", build_hpn_embed, ref_hpn_embed, MARL__RELU, 0, {LAYER(ENTITIES)}},
-    {"hpn_embed elu", build_hpn_embed, ref_hpn_embed, MARL__ELU, 0, {LAYER(ENTITIES)}},
     {"hpn_score", build_hpn_score, ref_hpn_score, MARL__LEAKY_RELU, 0,
      {LAYER(ENTITIES), IN("v", MARL__AGENT, DIM_B), IN("c", MARL__AGENT, DIM_1)}},
     {"hpn_score relu without c", build_hpn_score, ref_hpn_score, MARL__RELU, 0,

@@ -39,11 +39,23 @@ static double draw(marl__rng *rng, fill kind, int32_t indices) {
 }
 
 /* Every third entity, beginning with another one in every row, is absent. */
-static void leave_out_entities(const shape *s, leaf *l) {
-    for (int32_t row = 0; row < l->rows; row++)
+static void leave_out_entities(world *w) {
+    for (int32_t row = 0; row < w->leaves[0].rows; row++)
         for (int32_t e = 0; e < ENTITY_COUNT; e++)
-            for (int32_t c = 0; (row + e) % 3 == 0 && c < s->A; c++)
-                l->x[(size_t)row * (size_t)l->cols + (size_t)(1 + e * s->A + c)] = 0;
+            for (int32_t c = 0; (row + e) % 3 == 0 && c < features_of(w->s); c++) entity_of(w, row, e)[c] = 0;
+}
+
+/* relu's kink is no place for differences: entities that come near it are moved away. */
+static void leave_kinks(world *w) {
+    for (int32_t row = 0; row < w->leaves[0].rows; row++)
+        for (int32_t e = 0; e < ENTITY_COUNT; e++) {
+            double *x = entity_of(w, row, e);
+            for (int32_t j = 0; x[0] != 0 && j < w->s->B; j++) {
+                if (fabs(hidden_sum(w, row, x, j)) > 1e-4) continue;
+                x[0] = (double)(float)(x[0] + 1.0 / 256);
+                j = -1;
+            }
+        }
 }
 
 static int wants_grad(const leaf_spec *spec) { return spec->name && !spec->is_constant; }
@@ -68,12 +80,13 @@ static void world_make_moving(const op_case *c, const shape *s, uint32_t moving,
         ck_assert_ptr_nonnull(l->x);
         marl__rng_init(&rng, 7, marl__stream(MARL__STREAM_TEST, (uint32_t)((c - cases) * 64 + (s - shapes) * 8 + i)));
         for (size_t k = 0; k < l->count; k++) l->x[k] = (double)(float)draw(&rng, spec->fill, s->A);
-        if (spec->fill == ENTITIES) leave_out_entities(s, l);
         if (!can_move(spec) || !(moving >> i & 1)) continue;
         l->direction = calloc(l->count + 1, sizeof *l->direction);
         ck_assert_ptr_nonnull(l->direction);
         for (size_t k = 0; k < l->count; k++) l->direction[k] = (double)(float)draw(&rng, REAL, 0);
     }
+    if (c->leaves[0].fill == ENTITIES) leave_out_entities(w);
+    if (c->reference == ref_hpn_embed || c->reference == ref_hpn_score) leave_kinks(w);
 }
 
 static void world_make(const op_case *c, const shape *s, world *w) { world_make_moving(c, s, ~0u, w); }
