@@ -181,11 +181,12 @@ def synthetic(shape, batch, slots, seed=1):
 
 
 def measure(run, repeats=7, seconds=2.0):
-    """(wall, processor time of the process) of each call, in seconds: at least `repeats` calls and `seconds` in all."""
+    """(wall, processor time of the process) of each call, in seconds: at least `repeats` calls and `seconds` in all; but
+    three are enough once they have taken ten times as long."""
     run()
     run()
     times, begun = [], time.perf_counter()
-    while len(times) < repeats or (time.perf_counter() - begun < seconds and len(times) < 20000):
+    while len(times) < (repeats if time.perf_counter() - begun < 10 * seconds else 3) or (time.perf_counter() - begun < seconds and len(times) < 20000):
         wall, cpu = time.perf_counter(), time.process_time()
         run()
         times.append((time.perf_counter() - wall, time.process_time() - cpu))
