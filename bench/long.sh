@@ -151,14 +151,24 @@ made_by() { sed -n "s/^$1 //p" "$RESULTS/$name"/*/made-by.txt | sort -u | paste 
 
 with_commas() { echo "$1" | sed 's/ /, /g'; }
 
+# Those that a kept run is of.
+present_algos() {
+    for algo in $algos; do
+        for kept in "$RESULTS/$name/$algo"-*; do
+            if [ -d "$kept" ]; then echo "$algo"; break; fi
+        done
+    done | paste -sd' '
+}
+
 section() {
     shown="marl train --algo A --env $env --preset $preset --steps $steps --seed S"
     where="S = $(with_commas "$seeds")"
     [ "$variants" = - ] || shown="$shown --set V"
     [ "$variants" = - ] || where="V = $(with_commas "$variants"); $where"
-    case $algos in
-    *' '*) where="A = $(with_commas "$algos"); $where" ;;
-    *) shown=$(echo "$shown" | sed "s/--algo A/--algo $algos/") ;;
+    there=$(present_algos)
+    case $there in
+    *' '*) where="A = $(with_commas "$there"); $where" ;;
+    *) shown=$(echo "$shown" | sed "s/--algo A/--algo $there/") ;;
     esac
     echo
     echo "![Learning curves of $name]($name.svg)"
