@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* marl__linear_some beside marl__linear: the same numbers, row by row and in the weight's gradient, where a share of the
- * rows of x is zero, none or all; and no gradient for such rows. On every instruction set, with parameters shared and
+/* marl__linear_some beside marl__linear: the same numbers, row by row and in the weight's gradient, where a share of
+ * the rows of x is zero, none or all; and no gradient for such rows. On every instruction set, with parameters shared and
  * with an agent's own, with rows for several blocks and chains. */
 #include <check.h>
 #include <stdlib.h>
