@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One joint decision: action values of some teams side by side and the choice (act/...), and the same through
- * marl_policy as a game calls it (policy/...), which adds the checks of what comes from outside. */
+ * marl_policy as a game calls it (policy/...), which adds the checks of what comes from outside. .../absent: as in
+ * bench_update.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static marl_status run_acting(void *work) {
     return MARL_OK;
 }
 
-static int acting_fill(acting *a, const marl__team_shape *shape) {
+static int acting_fill(acting *a, const marl__team_shape *shape, int is_absent) {
     size_t rows = (size_t)a->teams * (size_t)shape->agents, actions = (size_t)shape->actions;
     uint64_t random = 7;
 
@@ -50,6 +51,7 @@ static int acting_fill(acting *a, const marl__team_shape *shape) {
     for (int i = 0; i < 2; i++) a->hidden[i] = calloc(rows * (size_t)marl__actor_hidden(a->actor), sizeof(float));
     if (!a->obs || !a->values || !a->avail || !a->actions || !a->last || !a->hidden[0] || !a->hidden[1]) return 0;
     for (size_t i = 0; i < rows * (size_t)shape->obs; i++) a->obs[i] = bench_random_real(&random);
+    if (is_absent) bench_hide_entities(shape, rows, a->obs, &random);
     for (size_t i = 0; i < rows * actions; i++) a->avail[i] = i % actions == 0 || bench_random(&random) % 2;
     memset(a->last, 0xff, rows * sizeof *a->last);
     marl__rng_init(&a->rng, 1, marl__stream(MARL__STREAM_EXPLORE, 0));
@@ -68,7 +70,8 @@ static void acting_free(acting *a) {
     free(a->hidden[1]);
 }
 
-static void measure_acting(bench *bench, const char *name, const char *algo, const bench_team *team, int32_t teams) {
+static void measure_acting(bench *bench, const char *name, const char *algo, const bench_team *team, int32_t teams,
+                           int is_absent) {
     const bench_times *times = NULL;
     marl__learner *learner = NULL;
     marl__team_shape shape;
@@ -82,7 +85,7 @@ static void measure_acting(bench *bench, const char *name, const char *algo, con
         status = marl__actor_create(bench->device, a.agent, marl__learner_params(learner), teams, &a.actor);
     }
     if (status == MARL_OK) status = marl__actor_run_create(a.actor, &a.run);
-    if (status == MARL_OK && acting_fill(&a, &shape)) times = bench_measure(bench, run_acting, &a);
+    if (status == MARL_OK && acting_fill(&a, &shape, is_absent)) times = bench_measure(bench, run_acting, &a);
     if (times) {
         bench_report_times(bench, name, "us", times->wall, times->count, 1e6 / CALLS, 0);
         bench_report_times(bench, name, "cpu_us", times->cpu, times->count, 1e6 / CALLS, 0);
@@ -169,17 +172,24 @@ static void measure_playing(bench *bench, const char *name, uint32_t teams) {
     free(p.actions);
 }
 
+static void run_case(bench *bench, const char *algo, const bench_team *team, int32_t teams, int is_absent) {
+    char name[64];
+
+    snprintf(name, sizeof name, "act/%s/%s/E%d%s", algo, team->name, (int)teams, is_absent ? "/absent" : "");
+    if (bench_wants(bench, name, 0)) measure_acting(bench, name, algo, team, teams, is_absent);
+}
+
 void bench_act(bench *bench) {
-    static const char *const algos[] = {"qmix", "hpn_qmix"};
     static const int32_t teams[] = {1, 8};
     char name[64];
 
-    for (int a = 0; a < 2; a++)
-        for (int t = a; t < bench_team_count; t++) /* the first is of foraging, which the combat maps follow */
-            for (int i = 0; i < 2; i++) {
-                snprintf(name, sizeof name, "act/%s/%s/E%d", algos[a], bench_teams[t].name, (int)teams[i]);
-                if (bench_wants(bench, name, 0)) measure_acting(bench, name, algos[a], &bench_teams[t], teams[i]);
-            }
+    for (int t = 0; t < bench_team_count; t++)
+        for (int i = 0; i < 2; i++) {
+            run_case(bench, "qmix", &bench_teams[t], teams[i], 0);
+            if (t == 0) continue; /* foraging; the others are maps of the combat environment */
+            run_case(bench, "hpn_qmix", &bench_teams[t], teams[i], 0);
+            run_case(bench, "hpn_qmix", &bench_teams[t], teams[i], 1);
+        }
     for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "policy/qmix/lbf:8x8-2p-2f-coop/E%d", (int)teams[i]);
         if (bench_wants(bench, name, 0)) measure_playing(bench, name, (uint32_t)teams[i]);

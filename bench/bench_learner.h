@@ -19,6 +19,9 @@ extern const int bench_team_count;
 /* The team that an algorithm is measured with under a team's name. */
 marl_status bench_team_shape(const char *algo, const bench_team *team, marl__team_shape *out);
 
+/* Zeros the columns of three of five entities in rows of observations. */
+void bench_hide_entities(const marl__team_shape *shape, size_t rows, float *obs, uint64_t *random);
+
 /* qmix or qplex as PyMARL2 sets them: GRU 64, last action and number as inputs, hypernetworks 64, TD(0.6), Adam; a
  * mixer of 32, or 4 kernels of two layers of 64. hpn_qmix as PyMARL3 does: one shared hypernetwork of 64 a group, one
  * head, the number but not the last action. */

@@ -82,6 +82,16 @@ marl_status bench_learner_create(const bench *bench, const char *algo, const mar
     return status;
 }
 
+void bench_hide_entities(const marl__team_shape *shape, size_t rows, float *obs, uint64_t *random) {
+    for (size_t row = 0; row < rows; row++, obs += shape->obs)
+        for (int32_t g = 0; g < shape->entities.group_count; g++) {
+            const marl__entity_group *group = &shape->entities.groups[g];
+            float *at = obs + group->offset;
+            for (int32_t e = 0; group->role != MARL_ROLE_NEUTRAL && e < group->count; e++, at += group->features)
+                if (bench_random(random) % 5 < 3) memset(at, 0, (size_t)group->features * sizeof *at);
+        }
+}
+
 /* Episodes of full length in one block of memory; shorter ones use the beginning of their share. */
 typedef struct batch {
     int32_t count;
@@ -119,17 +129,6 @@ static void fill_actions(batch *batch, size_t agent_slots, int32_t actions, uint
     }
 }
 
-/* Three of five entities are absent. */
-static void hide_entities(batch *batch, const marl__team_shape *shape, size_t agent_slots, uint64_t *random) {
-    for (size_t row = 0; row < agent_slots; row++)
-        for (int32_t g = 0; g < shape->entities.group_count; g++) {
-            const marl__entity_group *group = &shape->entities.groups[g];
-            float *at = batch->obs + row * (size_t)shape->obs + group->offset;
-            for (int32_t e = 0; group->role != MARL_ROLE_NEUTRAL && e < group->count; e++, at += group->features)
-                if (bench_random(random) % 5 < 3) memset(at, 0, (size_t)group->features * sizeof *at);
-        }
-}
-
 static int batch_fill(batch *batch, const marl__team_shape *shape, int32_t count, const int32_t *lengths,
                       int is_absent) {
     size_t slots = (size_t)shape->episode_limit + 1, agents = (size_t)shape->agents;
@@ -146,7 +145,7 @@ static int batch_fill(batch *batch, const marl__team_shape *shape, int32_t count
     if (!batch->episodes || !batch->obs || !batch->state || !batch->rewards || !batch->avail || !batch->actions)
         return 0;
     fill_actions(batch, episode_slots * agents, shape->actions, &random);
-    if (is_absent) hide_entities(batch, shape, episode_slots * agents, &random);
+    if (is_absent) bench_hide_entities(shape, episode_slots * agents, batch->obs, &random);
     for (int32_t e = 0; e < count; e++) {
         size_t first = (size_t)e * slots;
         batch->episodes[e] = (marl__episode){

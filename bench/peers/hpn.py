@@ -105,10 +105,13 @@ def bench_update(case, name, batch, variant, threads, recorded=None):
     qmix.report_update(case, learner, data, update_flops(learner, batch, slots) / 1e9, threads)
 
 
-def bench_act(case, name, envs, threads):
+def bench_act(case, name, envs, variant, threads):
     *shape, steps = qmix.SHAPES[name]
     controller = Controller(shape[0], *ENTITIES[name], qmix.SETTINGS["hidden"])
-    qmix.report_act(case, controller, qmix.synthetic(shape, envs, steps + 1), steps, threads)
+    data = qmix.synthetic(shape, envs, steps + 1)
+    if variant == "/absent":
+        hide(data, name)
+    qmix.report_act(case, controller, data, steps, threads)
 
 
 def cases():
@@ -119,7 +122,9 @@ def cases():
                 case = f"update/hpn_qmix/{name}/B{batch}{variant}"
                 found[case] = lambda c, t, f=None, n=name, b=batch, v=variant: bench_update(c, n, b, v, t, f)
         for envs in (1, 8):
-            found[f"act/hpn_qmix/{name}/E{envs}"] = lambda c, t, f=None, n=name, e=envs: bench_act(c, n, e, t)
+            for variant in ("", "/absent"):
+                case = f"act/hpn_qmix/{name}/E{envs}{variant}"
+                found[case] = lambda c, t, f=None, n=name, e=envs, v=variant: bench_act(c, n, e, v, t)
     found["peak/sgemm"] = lambda c, t, f=None: qmix.sgemm_peak(t)
     return found
 
