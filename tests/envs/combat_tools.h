@@ -9,38 +9,15 @@
 #include <string.h>
 
 #include "envs/env.h"
+#include "envs/env_kit.h"
 
 enum { NO_OP, STOP, NORTH, SOUTH, EAST, WEST, TARGET };
 enum { ALIVE, X, Y, HP, SHIELD, COOLDOWN, ENERGY, AIM, VX, VY, SHIELD_TIMER, HEAL_BUFFER, FIELDS };
 enum { MOST_AGENTS = 32, MOST_UNITS = 80, MOST_ACTIONS = 80, MOST_OBS = 400, MOST_STATE = 1300 };
 
-#define KEYS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-/* keys: "key=value" texts, NULL at the end. */
-static inline marl_status try_combat(const char *name, const char *const *keys, marl_env **out) {
-    marl_config *config = NULL;
-    char component[256], key[64];
-    marl_status status = MARL_OK;
-
-    *out = NULL;
-    snprintf(component, sizeof component, "env/%s", name);
-    status = marl_config_create(NULL, component, &config);
-    for (; status == MARL_OK && keys && *keys; keys++) {
-        const char *equals = strchr(*keys, '=');
-        snprintf(key, sizeof key, "%.*s", (int)(equals - *keys), *keys);
-        status = marl_config_set(config, key, equals + 1);
-    }
-    if (status == MARL_OK) {
-        status = marl_env_create(NULL, name, config, out);
-    }
-    marl_config_destroy(config);
-    return status;
-}
-
 static inline marl_env *open_combat(const char *name, const char *const *keys) {
-    marl_env *env = NULL;
+    marl_env *env = kit_open(name, keys);
 
-    ck_assert_msg(try_combat(name, keys, &env) == MARL_OK, "%s: %s", name, marl_last_error());
     ck_assert_int_eq(marl_env_reset(env, 1), MARL_OK);
     return env;
 }

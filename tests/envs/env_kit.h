@@ -14,7 +14,7 @@
 /* keys: "key=value" texts, NULL at the end. */
 static inline marl_status kit_try(const char *name, const char *const *keys, marl_env **out) {
     marl_config *config = NULL;
-    char component[128], key[64];
+    char component[256], key[64];
     marl_status status = MARL_OK;
 
     *out = NULL;

@@ -103,13 +103,13 @@ END_TEST
 START_TEST(test_names) {
     marl_env *env = NULL;
 
-    ck_assert_int_eq(try_combat("combat:5m_vs_6n", NULL, &env), MARL_E_NAME);
+    ck_assert_int_eq(kit_try("combat:5m_vs_6n", NULL, &env), MARL_E_NAME);
     ck_assert_ptr_nonnull(strstr(marl_last_error(), "5m_vs_6m"));
-    ck_assert_int_eq(try_combat("combat:nowhere/at_all.json", NULL, &env), MARL_E_NAME);
+    ck_assert_int_eq(kit_try("combat:nowhere/at_all.json", NULL, &env), MARL_E_NAME);
     ck_assert_ptr_nonnull(strstr(marl_last_error(), "there is no such file"));
-    ck_assert_int_ne(try_combat("combat:3m", KEYS("layout=other"), &env), MARL_OK);
-    ck_assert_int_ne(try_combat("combat:3m", KEYS("opponent=coward"), &env), MARL_OK);
-    ck_assert_int_ne(try_combat("combat:3m", KEYS("episode_limit=-1"), &env), MARL_OK);
+    ck_assert_int_ne(kit_try("combat:3m", KEYS("layout=other"), &env), MARL_OK);
+    ck_assert_int_ne(kit_try("combat:3m", KEYS("opponent=coward"), &env), MARL_OK);
+    ck_assert_int_ne(kit_try("combat:3m", KEYS("episode_limit=-1"), &env), MARL_OK);
 }
 END_TEST
 

@@ -239,7 +239,7 @@ START_TEST(test_bad_files) {
         marl_env *env = NULL;
         write_file(bad_files[i].text);
         snprintf(expected, sizeof expected, "%s", bad_files[i].sentence);
-        ck_assert_msg(try_combat(name, NULL, &env) != MARL_OK, "case %zu was taken: %s", i, bad_files[i].text);
+        ck_assert_msg(kit_try(name, NULL, &env) != MARL_OK, "case %zu was taken: %s", i, bad_files[i].text);
         ck_assert_ptr_null(env);
         ck_assert_msg(strstr(marl_last_error(), path) != NULL, "case %zu: '%s' names no file", i, marl_last_error());
         ck_assert_msg(strstr(marl_last_error(), expected) != NULL, "case %zu: '%s' lacks '%s'", i, marl_last_error(),
@@ -266,7 +266,7 @@ START_TEST(test_too_many_types) {
         snprintf(text + at, sizeof text - at,
                  "]},\n{\"side\": \"ally\", \"at\": [3, 3], \"units\": [" PART("marine", "1") "]}]}");
         write_file(text);
-        ck_assert_int_ne(try_combat(name, NULL, &env), MARL_OK);
+        ck_assert_int_ne(kit_try(name, NULL, &env), MARL_OK);
         ck_assert_msg(strstr(marl_last_error(), declared == 17 ? ":4: more than 16 unit types"
                                                                : ":7: more than 16 unit types take part") != NULL,
                       "%s", marl_last_error());
@@ -285,11 +285,11 @@ START_TEST(test_damaged_files) {
         memcpy(text, whole, sizeof whole);
         text[cut] = '\0';
         write_file(text);
-        ck_assert_int_ne(try_combat(name, NULL, &env), MARL_OK);
+        ck_assert_int_ne(kit_try(name, NULL, &env), MARL_OK);
         memcpy(text, whole, sizeof whole);
         text[cut] = (char)(text[cut] ^ 0x11);
         write_file(text);
-        if (text[cut] != '\0' && try_combat(name, NULL, &env) == MARL_OK) {
+        if (text[cut] != '\0' && kit_try(name, NULL, &env) == MARL_OK) {
             marl_env_destroy(env);
         }
     }
